@@ -48,7 +48,7 @@ export type TestServer = {
 
 /** Starts a server. A file that ends without stop() still leaves none behind: see postgres.ts. */
 export async function startTestDatabase(
-  options: { migrations?: string[] } = {},
+  options: { migrations?: string[]; extensions?: string[] } = {},
 ): Promise<TestServer> {
   const server = await startPostgres();
   const open = new Set<TestDatabase>();
@@ -62,7 +62,13 @@ export async function startTestDatabase(
     const admin = server.url(superuser, "template1");
     // The bootstrap prepared `postgres`: kept as it is for cloneEmpty, copied for the product.
     await createDatabase(admin, "product", "postgres");
-    await applyMigrations(server.url("postgres", "product"), options.migrations);
+    const product = server.url("postgres", "product");
+    await withClient(product, async (client) => {
+      for (const name of options.extensions ?? []) {
+        await client.query(`create extension ${name} with schema extensions`);
+      }
+    });
+    await applyMigrations(product, options.migrations);
   } catch (error) {
     await server.stop();
     throw error;
