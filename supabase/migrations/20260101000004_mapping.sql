@@ -1,0 +1,387 @@
+-- Mapping: how watch_runs() finds out which column is what and which status means what.
+--
+-- A mapping is a jsonb of resolved facts that the generators of the next files turn into static
+-- code. It comes from, in this order: the options given, the preset, the names that people commonly
+-- give to such columns and statuses. Keys of a mapping:
+--   run_id, project_id, workflow_id, status, started_at, finished_at, error, node
+--                                               columns, or null
+--   succeeded, failed, canceled, timed_out      arrays of status values, as text
+--   run_url_template                            a link to a run: https://…/{{run_id}}
+--   workflow_names                              {table, id, name}: where a workflow's name stands
+--   members_function, members_role              the host's own membership function
+--   events                                      {table, run_id, type, at, payload,
+--                                                failed_type, max_attempts}
+--   jobs                                        {table, run_id, failed_at, dead_at, error}
+--
+-- Errors: TC001 to TC007 (docs/reference/errors.md).
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.watch_presets() returns table (preset text, options jsonb)
+language sql immutable set search_path = ''
+as $$
+  values ('meshhook', '{
+    "source_id": "workflow_runs",
+    "run_id": "id", "project_id": "project_id", "workflow_id": "workflow_id",
+    "status": "status", "started_at": "started_at", "finished_at": "finished_at",
+    "error": null, "node": null,
+    "succeeded": ["succeeded"], "failed": ["failed"], "canceled": ["canceled"], "timed_out": [],
+    "workflow_names": {"table": "public.workflow_definitions", "id": "id", "name": "slug"},
+    "members_function": "public.user_project_ids", "members_role": "admin",
+    "events": {"table": "public.workflow_events", "run_id": "run_id", "type": "type", "at": "ts",
+               "payload": "payload", "failed_type": "step_failed", "max_attempts": 5},
+    "jobs": {"table": "public.job_tracking", "run_id": "run_id", "failed_at": "failed_at",
+             "dead_at": "moved_to_dlq_at", "error": "error_message"}
+  }'::jsonb)
+$$;
+
+comment on function tocsin_internal.watch_presets() is
+  'The presets of watch_runs(): mappings of engines that we know. What the host lacks is left out.';
+
+create function tocsin_internal.common_names() returns table (field text, names text[])
+language sql immutable set search_path = ''
+as $$
+  values
+    ('run_id', array['run_id', 'id', 'job_id', 'uuid']),
+    ('project_id', array['project_id', 'tenant_id', 'organization_id', 'org_id', 'workspace_id',
+                         'team_id', 'account_id']),
+    ('workflow_id', array['workflow_id', 'flow_id', 'flow_slug', 'pipeline_id', 'workflow',
+                          'pipeline', 'job_name', 'task_name', 'job_type', 'task', 'kind', 'name']),
+    ('status', array['status', 'state', 'run_status', 'job_status', 'result', 'outcome']),
+    ('started_at', array['started_at', 'start_time', 'started', 'started_on', 'created_at',
+                         'created_on', 'inserted_at']),
+    ('finished_at', array['finished_at', 'completed_at', 'ended_at', 'end_time', 'finished',
+                          'completed_on', 'finished_on']),
+    ('error', array['error_message', 'error', 'last_error', 'failure_reason', 'error_text',
+                    'error_details', 'return_message']),
+    ('node', array['failed_node', 'failed_step', 'node_id', 'step_slug', 'node', 'step']),
+    ('succeeded', array['succeeded', 'success', 'successful', 'completed', 'complete', 'done',
+                        'finished', 'ok', 'passed']),
+    ('failed', array['failed', 'failure', 'error', 'errored', 'crashed', 'dead', 'discarded',
+                     'failing']),
+    ('canceled', array['canceled', 'cancelled', 'aborted', 'skipped']),
+    ('timed_out', array['timed_out', 'timeout', 'timedout', 'expired'])
+$$;
+
+comment on function tocsin_internal.common_names() is
+  'What people commonly call the columns of a run table, and its final statuses; best name first.';
+
+create function tocsin_internal.column_type(p_table regclass, p_column text) returns text
+language sql stable set search_path = ''
+as $$
+  select format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+  where attrelid = p_table and attname = p_column and attnum > 0 and not attisdropped
+$$;
+
+comment on function tocsin_internal.column_type(regclass, text) is
+  'The type of a column, ready to stand in SQL; null when there is no such column.';
+
+create function tocsin_internal.possible_statuses(p_table regclass, p_column text) returns text[]
+language sql stable set search_path = ''
+as $$
+  select coalesce(
+    -- an enum says them all
+    (select array_agg(e.enumlabel::text order by e.enumsortorder)
+     from pg_catalog.pg_attribute a
+     join pg_catalog.pg_enum e on e.enumtypid = a.atttypid
+     where a.attrelid = p_table and a.attname = p_column),
+    -- a boolean has two
+    (select array['true', 'false'] from pg_catalog.pg_attribute a
+     where a.attrelid = p_table and a.attname = p_column
+       and a.atttypid = 'pg_catalog.bool'::regtype),
+    -- a check on this column alone names them in quotes
+    (select array_agg(distinct m.match[1])
+     from pg_catalog.pg_constraint c
+     join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum]
+     cross join lateral
+       regexp_matches(pg_catalog.pg_get_constraintdef(c.oid), '''([^'']+)''', 'g') as m (match)
+     where c.conrelid = p_table and c.contype = 'c' and a.attname = p_column)
+  )
+$$;
+
+comment on function tocsin_internal.possible_statuses(regclass, text) is
+  'The values that the column''s enum, type or check allows; null when anything is allowed.';
+
+create function tocsin_internal.merge_options(p_table regclass, p_preset text, p_options jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_known constant text[] := array['source_id', 'run_id', 'project_id', 'workflow_id', 'status',
+    'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
+    'run_url_template', 'workflow_names', 'members_function', 'members_role', 'events', 'jobs'];
+  v_preset jsonb := '{}';
+  v_unknown text;
+begin
+  if jsonb_typeof(coalesce(p_options, '{}')) <> 'object' then
+    raise exception 'The options of watch_runs() are not an object but %', p_options
+      using errcode = 'TC006', hint = 'Pass for example: p_options => ''{"status": "state"}''';
+  end if;
+
+  select key into v_unknown from jsonb_object_keys(coalesce(p_options, '{}')) as key
+  where key <> all (v_known) limit 1;
+  if v_unknown is not null then
+    raise exception 'watch_runs() knows no option "%"', v_unknown
+      using errcode = 'TC006', hint = 'Its options are: ' || array_to_string(v_known, ', ');
+  end if;
+
+  if p_preset is not null then
+    select options into v_preset from tocsin_internal.watch_presets() where preset = p_preset;
+    if v_preset is null then
+      raise exception 'watch_runs() knows no preset "%"', p_preset
+        using errcode = 'TC007', hint = format('Its presets are: %s. Without a preset the columns '
+          'are found by their common names, or given as options.',
+          (select string_agg(preset, ', ') from tocsin_internal.watch_presets()));
+    end if;
+    -- a preset leaves out what this host does not have
+    if to_regclass(v_preset #>> '{events,table}') is null then
+      v_preset := v_preset - 'events';
+    end if;
+    if to_regclass(v_preset #>> '{jobs,table}') is null then
+      v_preset := v_preset - 'jobs';
+    end if;
+    if to_regclass(v_preset #>> '{workflow_names,table}') is null then
+      v_preset := v_preset - 'workflow_names';
+    end if;
+    if to_regproc(v_preset ->> 'members_function') is null then
+      v_preset := v_preset - 'members_function' - 'members_role';
+    end if;
+  end if;
+
+  return v_preset || coalesce(p_options, '{}');
+end
+$$;
+
+comment on function tocsin_internal.merge_options(regclass, text, jsonb) is
+  'The preset''s options under the given ones. Raises TC006 (option) or TC007 (preset).';
+
+create function tocsin_internal.map_columns(p_table regclass, p_options jsonb) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_field text;
+  v_column text;
+  v_mapping jsonb := '{}';
+begin
+  foreach v_field in array array['run_id', 'project_id', 'workflow_id', 'status', 'started_at',
+                                 'finished_at', 'error', 'node'] loop
+    if p_options ? v_field then
+      v_column := p_options ->> v_field;
+      if v_column is not null and tocsin_internal.column_type(p_table, v_column) is null then
+        raise exception 'The table % has no column "%" (option %)', p_table, v_column, v_field
+          using errcode = 'TC003', hint = 'Its columns are: ' || (
+            select string_agg(quote_ident(attname), ', ' order by attnum)
+            from pg_catalog.pg_attribute
+            where attrelid = p_table and attnum > 0 and not attisdropped);
+      end if;
+    else
+      select c.name into v_column
+      from tocsin_internal.common_names() n
+      cross join unnest(n.names) with ordinality as c (name, rank)
+      where n.field = v_field and tocsin_internal.column_type(p_table, c.name) is not null
+      order by c.rank limit 1;
+    end if;
+    v_mapping := v_mapping || jsonb_build_object(v_field, v_column);
+  end loop;
+
+  if v_mapping ->> 'run_id' is null then
+    -- nothing has a common name: a primary key of one column will do
+    select a.attname into v_column
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1;
+    v_mapping := v_mapping || jsonb_build_object('run_id', v_column);
+  end if;
+
+  foreach v_field in array array['run_id', 'status'] loop
+    if v_mapping ->> v_field is null then
+      raise exception 'No column of % could be taken for the %', p_table,
+        case v_field when 'run_id' then 'run''s id' else 'run''s status' end
+        using errcode = 'TC003', hint = format(
+          'Name it: select tocsin.watch_runs(%L, p_options => ''{"%s": "your_column"}'');',
+          p_table, v_field);
+    end if;
+  end loop;
+
+  return v_mapping;
+end
+$$;
+
+comment on function tocsin_internal.map_columns(regclass, jsonb) is
+  'Which column is what: by option, else by common name. Raises TC003.';
+
+create function tocsin_internal.map_statuses(p_table regclass, p_status text, p_options jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_possible text[] := tocsin_internal.possible_statuses(p_table, p_status);
+  v_outcome text;
+  v_values text[];
+  v_mapping jsonb := '{}';
+  v_twice text;
+  v_is_text constant boolean :=
+    tocsin_internal.column_type(p_table, p_status) ~ '^(text|character|citext|name)';
+begin
+  foreach v_outcome in array array['succeeded', 'failed', 'canceled', 'timed_out'] loop
+    if p_options ? v_outcome then
+      if jsonb_typeof(p_options -> v_outcome) <> 'array' then
+        raise exception 'The option "%" is not a list of statuses but %', v_outcome,
+          p_options -> v_outcome
+          using errcode = 'TC004', hint = format('Pass for example: {"%s": ["done"]}', v_outcome);
+      end if;
+      select array_agg(value) into v_values
+      from jsonb_array_elements_text(p_options -> v_outcome) as value;
+      if v_possible is not null and not v_values <@ v_possible then
+        raise exception 'The column %.% can never hold the status "%"', p_table, p_status,
+          (select value from unnest(v_values) as value where value <> all (v_possible) limit 1)
+          using errcode = 'TC004', hint = 'It allows: ' || array_to_string(v_possible, ', ');
+      end if;
+    elsif v_possible is not null then
+      select array_agg(value) into v_values
+      from unnest(v_possible) as value
+      join tocsin_internal.common_names() n on n.field = v_outcome
+      where lower(value) = any (n.names);
+    elsif v_is_text then
+      select array_agg(spelling order by spelling) into v_values
+      from tocsin_internal.common_names() n
+      cross join unnest(n.names) as name
+      cross join lateral (values (name), (upper(name)), (initcap(name))) as s (spelling)
+      where n.field = v_outcome
+        and not exists (
+          select from jsonb_each(p_options) as o
+          where o.key in ('succeeded', 'failed', 'canceled', 'timed_out')
+            and jsonb_typeof(o.value) = 'array' and o.value ? spelling
+        );
+    else
+      v_values := null;
+    end if;
+    v_mapping := v_mapping || jsonb_build_object(v_outcome, coalesce(to_jsonb(v_values), '[]'));
+  end loop;
+
+  if jsonb_array_length(v_mapping -> 'failed') = 0
+    or jsonb_array_length(v_mapping -> 'succeeded') = 0
+  then
+    raise exception 'Cannot tell which values of %.% mean that a run succeeded or failed', p_table,
+      p_status
+      using errcode = 'TC004',
+        detail = coalesce('It allows: ' || array_to_string(v_possible, ', '),
+          'Its type says nothing about its values.'),
+        hint = format('Say it: select tocsin.watch_runs(%L, p_options => '
+          '''{"succeeded": ["…"], "failed": ["…"]}'');', p_table);
+  end if;
+
+  select status into v_twice
+  from jsonb_each(v_mapping) as outcome
+  cross join lateral jsonb_array_elements_text(outcome.value) as status
+  group by status having count(*) > 1 limit 1;
+  if v_twice is not null then
+    raise exception 'The status "%" of % is given two meanings', v_twice, p_table
+      using errcode = 'TC004', hint = 'Name it in one of succeeded, failed, canceled, timed_out.';
+  end if;
+
+  return v_mapping;
+end
+$$;
+
+comment on function tocsin_internal.map_statuses(regclass, text, jsonb) is
+  'Which status means which outcome: by option, else by common word among the values that the '
+  'column allows. Any other value means that the run is still open. Raises TC004.';
+
+-- Refusals ----------------------------------------------------------------------------------------
+
+create function tocsin_internal.refuse_unwatchable(p_table regclass) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_class record;
+begin
+  select c.relkind, c.relpersistence, c.relowner, n.nspname into v_class
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.oid = p_table;
+  if not found or v_class.relkind not in ('r', 'p') or v_class.relpersistence = 't'
+    or v_class.nspname in ('tocsin', 'tocsin_internal', 'pgmq', 'cron', 'net', 'pg_catalog')
+  then
+    raise exception '% is not a table that can be watched, but %', coalesce(p_table::text, 'null'),
+      case when v_class.relkind in ('v', 'm') then 'a view' when v_class.relkind = 'f' then
+        'a foreign table' when v_class.relpersistence = 't' then 'a temporary table'
+        when v_class.relkind in ('r', 'p') then 'one of the platform''s own'
+        else 'something else' end
+      using errcode = 'TC001', hint = 'Watch the table that the runs are written to.';
+  end if;
+  if not pg_has_role(v_class.relowner, 'USAGE') then
+    raise exception 'The table % belongs to %, and you are %', p_table,
+      v_class.relowner::regrole, current_user
+      using errcode = 'TC002', hint = format('Run this as %s, or give the table to %s.',
+        v_class.relowner::regrole, current_user);
+  end if;
+end
+$$;
+
+comment on function tocsin_internal.refuse_unwatchable(regclass) is
+  'Raises TC001 for what is no table of the host, and TC002 for a table of somebody else.';
+
+create function tocsin_internal.refuse_moving_rows(p_table regclass, p_mapping jsonb) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_column text;
+begin
+  select c.name into v_column
+  from pg_catalog.pg_partition_tree(p_table) t
+  join pg_catalog.pg_partitioned_table k on k.partrelid = t.relid
+  cross join unnest(array[p_mapping ->> 'status', p_mapping ->> 'finished_at']) as c (name)
+  where pg_catalog.pg_get_partkeydef(k.partrelid) ~ ('\m' || c.name || '\M')
+  limit 1;
+  if v_column is not null then
+    raise exception 'The table % is partitioned by "%", which changes when a run ends',
+      p_table, v_column
+      using errcode = 'TC005', detail = 'Postgres moves such a row by deleting and inserting it, '
+        'which cannot be told from a new run.',
+        hint = 'Partition by the time at which a run is created, or watch the table that the '
+          'runs are in before they end.';
+  end if;
+end
+$$;
+
+comment on function tocsin_internal.refuse_moving_rows(regclass, jsonb) is
+  'Raises TC005 when a run that ends would move to another partition.';
+
+create function tocsin_internal.refuse_bad_side_table(p_side text, p_mapping jsonb) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_required constant jsonb := '{
+    "events": ["table", "run_id", "type", "at", "payload", "failed_type"],
+    "jobs": ["table", "run_id", "failed_at", "dead_at", "error"],
+    "workflow_names": ["table", "id", "name"]}';
+  v_key text;
+  v_table regclass := to_regclass(p_mapping ->> 'table');
+begin
+  if p_mapping is null then
+    return;
+  end if;
+  for v_key in select jsonb_array_elements_text(v_required -> p_side) loop
+    if p_mapping ->> v_key is null then
+      raise exception 'The option "%" lacks "%"', p_side, v_key using errcode = 'TC006',
+        hint = format('It needs: %s', v_required ->> p_side);
+    elsif v_key = 'table' and v_table is null then
+      raise exception 'The option "%" names a table that is not there: %', p_side,
+        p_mapping ->> 'table'
+        using errcode = 'TC003', hint = 'Name it with its schema: public.your_table';
+    elsif v_key not in ('table', 'failed_type')
+      and tocsin_internal.column_type(v_table, p_mapping ->> v_key) is null
+    then
+      raise exception 'The table % has no column "%" (option %.%)', v_table, p_mapping ->> v_key,
+        p_side, v_key
+        using errcode = 'TC003', hint = 'Name the column that it has for this.';
+    end if;
+  end loop;
+  perform tocsin_internal.refuse_unwatchable(v_table);
+end
+$$;
+
+comment on function tocsin_internal.refuse_bad_side_table(text, jsonb) is
+  'Raises TC003 or TC006 when events, jobs or workflow_names do not fit the tables they name.';
+
+revoke all on all functions in schema tocsin_internal from public;

@@ -1,0 +1,349 @@
+-- Capture: the generators of the trigger functions and of the look-up of each watched table.
+--
+-- A generated trigger function runs inside the user's own transaction, so:
+--   * it reads the row inside an exception block that writes nothing. A renamed or dropped column
+--     becomes a warning. Reading needs no transaction id, so a bulk update cannot overflow the
+--     subtransaction cache;
+--   * it writes outside of that block, into run_outcomes, which cannot refuse a row; nothing is
+--     written when that table is not there;
+--   * its triggers have neither WHEN nor a column list, either of which would make the user's own
+--     ALTER TABLE fail;
+--   * it never touches a queue: the appended outcome is the failure, and roll_up() forwards it.
+--
+-- SECURITY DEFINER functions: the generated capture_<source_id>[_events|_jobs](), so that whoever
+-- may write a run may append its outcome. They take nothing from the caller but the row.
+
+create function tocsin_internal.timestamp_expression(p_table regclass, p_column text, p_row text)
+returns text
+language sql stable set search_path = ''
+as $$
+  select case
+    when t.type is null then 'null::timestamptz'
+    when t.type like 'timestamp%with time zone' then c.ref
+    when t.type like 'timestamp%' or t.type = 'date' then
+      format('(%s::timestamp at time zone ''UTC'')', c.ref)
+    when t.type ~ '^(bigint|integer|numeric|double)' then
+      -- epochs are in seconds or, past the year 5138, in milliseconds
+      format('to_timestamp(case when %1$s > 1e11 then %1$s / 1000.0 else %1$s end)', c.ref)
+    else format('(%s::text)::timestamptz', c.ref)
+  end
+  from (select tocsin_internal.column_type(p_table, p_column)) as t (type),
+    (select p_row || '.' || quote_ident(p_column)) as c (ref)
+$$;
+
+comment on function tocsin_internal.timestamp_expression(regclass, text, text) is
+  'SQL that reads a column of p_row as timestamptz, whatever its type; times without a zone are '
+  'UTC.';
+
+create function tocsin_internal.text_expression(p_column text, p_row text) returns text
+language sql immutable set search_path = ''
+as $$ select coalesce(p_row || '.' || quote_ident(p_column) || '::text', 'null::text') $$;
+
+comment on function tocsin_internal.text_expression(text, text) is
+  'SQL that reads a column of p_row as text; null when there is no column.';
+
+create function tocsin_internal.outcome_of(p_mapping jsonb, p_status text) returns text
+language sql immutable set search_path = ''
+as $$
+  select outcome from unnest(array['succeeded', 'failed', 'canceled', 'timed_out']) as outcome
+  where p_mapping -> outcome ? p_status limit 1
+$$;
+
+comment on function tocsin_internal.outcome_of(jsonb, text) is
+  'The outcome that a status means in a mapping; null: the run is still open.';
+
+-- The slow way, for a session whose compiled function no longer fits the table.
+create function tocsin_internal.read_run(
+  p_source_id text, p_old jsonb, p_new jsonb,
+  out outcome text, out before text, out run_id text, out project_id text, out workflow_id text,
+  out started_at timestamptz, out finished_at timestamptz, out finished_before timestamptz
+) returns record
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_mapping jsonb;
+begin
+  select mapping into strict v_mapping from tocsin.run_sources s where s.source_id = p_source_id;
+  if not p_new ? (v_mapping ->> 'status') or not p_new ? (v_mapping ->> 'run_id') then
+    raise exception 'the column "%" is gone', v_mapping ->> case
+      when p_new ? (v_mapping ->> 'status') then 'run_id' else 'status' end;
+  end if;
+  outcome := tocsin_internal.outcome_of(v_mapping, p_new ->> (v_mapping ->> 'status'));
+  before := tocsin_internal.outcome_of(v_mapping, p_old ->> (v_mapping ->> 'status'));
+  run_id := p_new ->> (v_mapping ->> 'run_id');
+  project_id := p_new ->> (v_mapping ->> 'project_id');
+  workflow_id := p_new ->> (v_mapping ->> 'workflow_id');
+  started_at := tocsin_internal.try_timestamp(p_new ->> (v_mapping ->> 'started_at'));
+  finished_at := tocsin_internal.try_timestamp(p_new ->> (v_mapping ->> 'finished_at'));
+  finished_before := tocsin_internal.try_timestamp(p_old ->> (v_mapping ->> 'finished_at'));
+end
+$$;
+
+comment on function tocsin_internal.read_run(text, jsonb, jsonb) is
+  'Reads a run by name instead of by compiled column: used when the compiled read failed, as it '
+  'does '
+  'in sessions older than an ALTER TABLE. Raises when the status or the id is gone.';
+
+create function tocsin_internal.try_timestamp(p_text text) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if p_text ~ '^\d+(\.\d+)?$' then
+    return to_timestamp(case when p_text::numeric > 1e11 then p_text::numeric / 1000
+                             else p_text::numeric end);
+  elsif p_text ~ '(Z|[+-]\d\d(:?\d\d)?)$' then
+    return p_text::timestamptz;
+  end if;
+  return p_text::timestamp at time zone 'UTC';
+exception when data_exception then
+  return null;
+end
+$$;
+
+comment on function tocsin_internal.try_timestamp(text) is
+  'A time from text: ISO, or an epoch in seconds or milliseconds; null when it is neither.';
+
+create function tocsin_internal.warning_once() returns text
+language sql immutable set search_path = ''
+as $$
+  -- one warning a transaction: a bulk update must not send one for each row
+  select $warning$if current_setting('tocsin.has_warned', true) is distinct from 'yes' then
+      perform set_config('tocsin.has_warned', 'yes', true);
+      raise warning 'Tocsin could not record a run of %: %', tg_relid::regclass, v_problem
+        using hint = 'Your own statement is not affected. See: select * from tocsin.doctor();';
+    end if;$warning$
+$$;
+
+comment on function tocsin_internal.warning_once() is
+  'The part of a generated trigger function that says what it could not do.';
+
+-- Generators --------------------------------------------------------------------------------------
+
+create function tocsin_internal.generate_run_capture(p_source tocsin.run_sources) returns void
+language plpgsql set search_path = ''
+as $generator$
+declare
+  m constant jsonb := p_source.mapping;
+  v_name constant text := 'capture_' || p_source.source_id;
+  v_cases text;
+begin
+  select string_agg(format(' when %L then %L', status, outcome.key), '') into v_cases
+  from jsonb_each(m) as outcome
+  cross join lateral jsonb_array_elements_text(
+    case when outcome.key in ('succeeded', 'failed', 'canceled', 'timed_out')
+      then outcome.value else '[]' end) as status;
+
+  execute format($template$
+create or replace function tocsin_internal.%1$I() returns trigger
+language plpgsql security definer set search_path = ''
+as $capture$
+declare
+  v_outcome text;
+  v_before text;
+  v_run_id text;
+  v_project_id text;
+  v_workflow_id text;
+  v_started_at timestamptz;
+  v_finished_at timestamptz;
+  v_finished_before timestamptz;
+  v_is_read boolean := false;
+  v_problem text;
+begin
+  begin
+    v_outcome := case new.%2$I::text%3$s end;
+    if tg_op = 'UPDATE' then
+      v_before := case old.%2$I::text%3$s end;
+      if v_outcome is not distinct from v_before then
+        return null;
+      end if;
+      if v_before is not null then
+        v_finished_before := %4$s;
+      end if;
+    elsif v_outcome is null then
+      return null;
+    end if;
+    v_run_id := %5$s;
+    v_project_id := %6$s;
+    v_workflow_id := %7$s;
+    v_started_at := %8$s;
+    v_finished_at := %9$s;
+    v_is_read := true;
+  exception when others then
+    v_is_read := false;
+  end;
+
+  if not v_is_read then
+    begin
+      select r.outcome, r.before, r.run_id, r.project_id, r.workflow_id, r.started_at,
+        r.finished_at, r.finished_before
+      into v_outcome, v_before, v_run_id, v_project_id, v_workflow_id, v_started_at,
+        v_finished_at, v_finished_before
+      from tocsin_internal.read_run(%10$L,
+        case tg_op when 'UPDATE' then to_jsonb(old) end, to_jsonb(new)) as r;
+    exception when others then
+      v_problem := sqlerrm;
+    end;
+    if v_problem is null and v_outcome is not distinct from v_before then
+      return null;
+    end if;
+  end if;
+
+  if v_problem is null and to_regclass('tocsin_internal.run_outcomes') is null then
+    v_problem := 'the table tocsin_internal.run_outcomes is missing';
+  end if;
+  if v_problem is not null then
+    %11$s
+    return null;
+  end if;
+  if v_before is not null then
+    insert into tocsin_internal.run_outcomes
+      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
+    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_before, -1, 'status', v_started_at,
+      v_finished_before);
+  end if;
+  if v_outcome is not null then
+    insert into tocsin_internal.run_outcomes
+      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
+    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_outcome, 1, 'status', v_started_at,
+      v_finished_at);
+  end if;
+  return null;
+end
+$capture$
+$template$,
+    v_name, m ->> 'status', v_cases,
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'finished_at', 'old'),
+    tocsin_internal.text_expression(m ->> 'run_id', 'new'),
+    tocsin_internal.text_expression(m ->> 'project_id', 'new'),
+    tocsin_internal.text_expression(m ->> 'workflow_id', 'new'),
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'new'),
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'finished_at', 'new'),
+    p_source.source_id, tocsin_internal.warning_once());
+
+  perform tocsin_internal.seal_generated(v_name,
+    format('Trigger of %s: appends the outcome of a run. Generated; change it with watch_runs().',
+      p_source.run_table));
+end
+$generator$;
+
+comment on function tocsin_internal.generate_run_capture(tocsin.run_sources) is
+  'Writes the trigger function of a run table from its mapping.';
+
+create function tocsin_internal.generate_signal_capture(
+  p_source tocsin.run_sources, p_kind text, p_is_candidate text, p_read text
+) returns void
+language plpgsql set search_path = ''
+as $generator$
+declare
+  v_name constant text := format('capture_%s_%s', p_source.source_id, p_kind);
+begin
+  execute format($template$
+create or replace function tocsin_internal.%1$I() returns trigger
+language plpgsql security definer set search_path = ''
+as $capture$
+declare
+  v_row jsonb;
+  v_before jsonb;
+  v_run_id text;
+  v_failed_at timestamptz;
+  v_problem text;
+begin
+  -- compiled, for the many rows that tell of no failure; if the table changed, ask the slow way
+  begin
+    if not (%2$s) then
+      return null;
+    end if;
+  exception when others then
+    v_row := null;
+  end;
+
+  begin
+    v_row := to_jsonb(new);
+    v_before := case tg_op when 'UPDATE' then to_jsonb(old) end;
+    %3$s
+    if v_run_id is null then
+      return null;
+    end if;
+  exception when others then
+    v_problem := sqlerrm;
+  end;
+
+  if v_problem is null and to_regclass('tocsin_internal.run_outcomes') is null then
+    v_problem := 'the table tocsin_internal.run_outcomes is missing';
+  end if;
+  if v_problem is not null then
+    %6$s
+    return null;
+  end if;
+  insert into tocsin_internal.run_outcomes (source_id, run_id, outcome, sign, signal, finished_at)
+  values (%4$L, v_run_id, 'failed', 1, %5$L, v_failed_at);
+  return null;
+end
+$capture$
+$template$, v_name, p_is_candidate, p_read, p_source.source_id, rtrim(p_kind, 's'),
+    tocsin_internal.warning_once());
+
+  perform tocsin_internal.seal_generated(v_name, format(
+    'Trigger of the %s of %s: appends a failure that its status does not tell. Generated.',
+    p_kind, p_source.run_table));
+end
+$generator$;
+
+comment on function tocsin_internal.generate_signal_capture(tocsin.run_sources, text, text, text) is
+  'Writes the trigger function of a table beside the runs that can tell of a failure: '
+  'p_is_candidate '
+  'is compiled SQL over new and old, p_read is plpgsql that sets v_run_id and v_failed_at from '
+  'v_row.';
+
+create function tocsin_internal.generate_event_capture(p_source tocsin.run_sources) returns void
+language sql set search_path = ''
+as $$
+  select tocsin_internal.generate_signal_capture(p_source, 'events',
+    format('new.%I::text = %L', e ->> 'type', e ->> 'failed_type'),
+    -- An attempt that is not the last raises nothing: the engine tries again by itself.
+    format($read$if v_row ->> %1$L = %2$L
+        and coalesce((v_row -> %3$L ->> 'attempt')::numeric, 'infinity')
+          >= coalesce((v_row -> %3$L ->> 'max_attempts')::numeric, %4$L)
+      then
+        v_run_id := v_row ->> %5$L;
+        v_failed_at := tocsin_internal.try_timestamp(v_row ->> %6$L);
+      end if;$read$,
+      e ->> 'type', e ->> 'failed_type', e ->> 'payload', e ->> 'max_attempts', e ->> 'run_id',
+      e ->> 'at'))
+  from (select p_source.mapping -> 'events') as mapped (e)
+$$;
+
+comment on function tocsin_internal.generate_event_capture(tocsin.run_sources) is
+  'Writes the trigger function of an events table: an event that exhausts the attempts is a '
+  'failure.';
+
+create function tocsin_internal.generate_job_capture(p_source tocsin.run_sources) returns void
+language sql set search_path = ''
+as $$
+  select tocsin_internal.generate_signal_capture(p_source, 'jobs',
+    format('new.%I is not null or new.%I is not null', j ->> 'failed_at', j ->> 'dead_at'),
+    format($read$if coalesce(v_row ->> %1$L, v_row ->> %2$L) is not null
+        and coalesce(v_before ->> %1$L, v_before ->> %2$L) is null
+      then
+        v_run_id := v_row ->> %3$L;
+        v_failed_at := tocsin_internal.try_timestamp(coalesce(v_row ->> %1$L, v_row ->> %2$L));
+      end if;$read$, j ->> 'failed_at', j ->> 'dead_at', j ->> 'run_id'))
+  from (select p_source.mapping -> 'jobs') as mapped (j)
+$$;
+
+comment on function tocsin_internal.generate_job_capture(tocsin.run_sources) is
+  'Writes the trigger function of a jobs table: failed for good, or moved to the dead letters.';
+
+create function tocsin_internal.seal_generated(p_name text, p_comment text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+  execute format('revoke all on function tocsin_internal.%I() from public', p_name);
+  execute format('comment on function tocsin_internal.%I() is %L', p_name, p_comment);
+end
+$$;
+
+comment on function tocsin_internal.seal_generated(text, text) is
+  'Gives a generated trigger function its comment, and nobody the right to call it.';
+
+revoke all on all functions in schema tocsin_internal from public;

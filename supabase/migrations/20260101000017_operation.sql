@@ -1,0 +1,141 @@
+-- Operation: setup() and doctor(), the first and the last thing that an operator calls.
+--
+-- SECURITY DEFINER functions:
+--   tocsin_internal.findings(timestamptz)  reads the machinery, Vault, pg_cron and pg_net for
+--                                          operators; anybody else who is signed in gets nothing
+
+create function tocsin_internal.ensure_doorbell_token() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  v_token text;
+  v_id uuid;
+begin
+  if not tocsin_internal.has_extension('supabase_vault') then
+    return;
+  end if;
+  select id, decrypted_secret into v_id, v_token from vault.decrypted_secrets
+  where name = 'tocsin_doorbell_token';
+  if v_token is not null and exists (
+    select from tocsin_internal.doorbell_tokens
+    where token_hash = sha256(convert_to(v_token, 'UTF8')))
+  then
+    return;
+  end if;
+
+  -- none yet, or one that this clone cannot decrypt or does not know
+  v_token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+  if v_id is null then
+    perform vault.create_secret(v_token, 'tocsin_doorbell_token');
+  else
+    perform vault.update_secret(v_id, v_token);
+  end if;
+  insert into tocsin_internal.doorbell_tokens (token_hash)
+  values (sha256(convert_to(v_token, 'UTF8')));
+  -- two are valid at a time
+  delete from tocsin_internal.doorbell_tokens where token_hash not in (
+    select token_hash from tocsin_internal.doorbell_tokens order by created_at desc limit 2);
+end
+$$;
+
+comment on function tocsin_internal.ensure_doorbell_token() is
+  'Makes the token with which tocsin-notify is rung, unless there is a good one.';
+
+create function tocsin_internal.findings(p_now timestamptz)
+returns table (check_name text, status text, detail text, hint text)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_check text;
+begin
+  if nullif(current_setting('request.jwt.claims', true), '') is not null
+    and not tocsin_internal.is_operator()
+  then
+    return;
+  end if;
+  foreach v_check in array array['check_platform', 'check_notify', 'check_watching'] loop
+    begin
+      return query execute format('select * from tocsin_internal.%I($1)', v_check) using p_now;
+    exception when others then
+      -- it is called when things are broken: what cannot be checked is a finding as well
+      return query select v_check, 'fail', 'This could not be checked: ' || sqlerrm,
+        'Something of Tocsin is missing: push its migrations again.';
+    end;
+  end loop;
+end
+$$;
+
+comment on function tocsin_internal.findings(timestamptz) is
+  'The findings of all checks, for operators and for SQL sessions.';
+
+create function tocsin.doctor(p_now timestamptz default clock_timestamp())
+returns table (check_name text, status text, detail text, hint text)
+language sql stable set search_path = ''
+as $$ select * from tocsin_internal.findings(p_now) $$;
+
+comment on function tocsin.doctor(timestamptz) is
+  'Is everything well? One row a check: ok, warn or fail, what was found, and how to mend it. For '
+  'operators and in the SQL editor; empty for anybody else.';
+
+create function tocsin.setup(
+  p_functions_url text default null, p_operator_email text default null
+) returns table (check_name text, status text, detail text, hint text)
+language plpgsql set search_path = '' set lock_timeout = '2s'
+as $$
+declare
+  v_source tocsin.run_sources;
+  v_queue text;
+begin
+  if p_functions_url is not null then
+    if p_functions_url !~ '^https?://[^/\s]+(/\S*)?$' then
+      raise exception 'This is not the address of Edge Functions: %', p_functions_url
+        using errcode = 'TC016', hint = 'It looks like https://<ref>.supabase.co/functions/v1';
+    end if;
+    update tocsin_internal.installation
+    set functions_url = regexp_replace(p_functions_url, '(/tocsin-notify)?/*$', '')
+    where is_the_only_row;
+  end if;
+  if p_operator_email is not null then
+    if p_operator_email !~ '^[^\s@]+@[^\s@]+\.?[^\s@]+$' then
+      raise exception 'This is not an e-mail address: %', p_operator_email
+        using errcode = 'TC016', hint = 'Give the address with which the operator signs in.';
+    end if;
+    insert into tocsin_internal.invited_operators (email) values (lower(p_operator_email))
+    on conflict (email) do nothing;
+    perform tocsin_internal.accept_invited_operators();
+  end if;
+
+  foreach v_queue in array array['tocsin_failures', 'tocsin_failures_dlq', 'tocsin_deliveries',
+                                 'tocsin_deliveries_dlq'] loop
+    if to_regclass('pgmq.q_' || v_queue) is null then
+      perform pgmq.create(v_queue);
+    end if;
+  end loop;
+  perform tocsin_internal.ensure_doorbell_token();
+  perform tocsin_internal.schedule_jobs();
+  for v_source in
+    select s.* from tocsin.run_sources s
+    where exists (select from pg_catalog.pg_class where oid = s.run_table)
+  loop
+    begin
+      perform tocsin.watch_runs(v_source.run_table, v_source.preset, v_source.options);
+    exception when others then
+      raise warning 'The table % could not be watched again: %', v_source.run_table, sqlerrm;
+    end;
+  end loop;
+
+  return query select d.* from tocsin.doctor() as d;
+end
+$$;
+
+comment on function tocsin.setup(text, text) is
+  'The first steps, and safe to repeat: where Edge Functions answer, who is the first operator '
+  '(who '
+  'may sign up later), the token, the jobs, the queues, the triggers. Returns what doctor() finds. '
+  'Raises TC016.';
+
+revoke all on all functions in schema tocsin_internal from public;
+grant execute on function tocsin_internal.findings(timestamptz) to authenticated;
+revoke all on function tocsin.setup(text, text) from public, anon, authenticated, service_role;
+revoke all on function tocsin.doctor(timestamptz) from public, anon, service_role;
+grant execute on function tocsin.doctor(timestamptz) to authenticated;
