@@ -1,0 +1,151 @@
+/**
+ * The four calls that this function makes to the database, over the Data API. Errors come out as
+ * DatabaseError with a stable code, since `tocsin.doctor()` reads it from pg_net's answers.
+ */
+import { createClient } from "@supabase/supabase-js";
+import { z } from "zod";
+import { type Env, readSupabaseSettings } from "../_shared/env.ts";
+import { type Claim, claimSchema } from "./notification.ts";
+
+export interface Attempt {
+  deliveryId: string;
+  attempt: number;
+  outcome: "delivered" | "retry" | "dead";
+  startedAt: Date;
+  finishedAt: Date;
+  nextAttemptAt: Date | null;
+  httpStatus: number | null;
+  error: string | null;
+  response: string | null;
+  providerId: string | null;
+}
+
+export type DeliveryState = "delivered" | "pending" | "dead" | "stale";
+
+export interface Claims {
+  claims: Claim[];
+  /** Rows that cannot be read, as text. Their lease runs out and they are claimed again. */
+  unreadable: string[];
+}
+
+export interface Database {
+  checkDoorbell(token: string): Promise<boolean>;
+  claimDeliveries(limit: number, leaseSeconds: number): Promise<Claims>;
+  recordAttempt(attempt: Attempt): Promise<DeliveryState>;
+  releaseDeliveries(deliveryIds: readonly string[]): Promise<number>;
+}
+
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(code: string, message: string, hint: string) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Nothing is read from the environment before the first call. */
+export function createDatabase(env: Env, fetchFn: typeof fetch): Database {
+  let connected: ReturnType<typeof connect> | undefined;
+
+  async function call<T extends z.ZodType>(
+    name: string,
+    args: Record<string, unknown>,
+    result: T,
+  ): Promise<z.infer<T>> {
+    connected ??= connect(env, fetchFn);
+    const { data, error, status } = await connected.rpc(name, args);
+    if (error !== null) throw asDatabaseError(name, status, error);
+    const parsed = result.safeParse(data);
+    if (parsed.success) return parsed.data;
+    throw new DatabaseError(
+      "unexpected_answer",
+      `tocsin.${name} answered something else than expected.`,
+      "Deploy the function and push the migrations of the same version.",
+    );
+  }
+
+  return {
+    checkDoorbell: (token) => call("check_doorbell", { p_token: token }, z.boolean()),
+
+    async claimDeliveries(limit, leaseSeconds) {
+      const args = { p_limit: limit, p_lease_seconds: leaseSeconds };
+      const rows = await call("claim_deliveries", args, z.array(z.unknown()));
+      const claims: Claim[] = [];
+      const unreadable: string[] = [];
+      for (const row of rows) {
+        const claim = claimSchema.safeParse(row);
+        if (claim.success) claims.push(claim.data);
+        else unreadable.push(z.prettifyError(claim.error));
+      }
+      return { claims, unreadable };
+    },
+
+    recordAttempt: (attempt) =>
+      call(
+        "record_attempt",
+        {
+          p_delivery_id: attempt.deliveryId,
+          p_attempt: attempt.attempt,
+          p_outcome: attempt.outcome,
+          p_started_at: attempt.startedAt.toISOString(),
+          p_finished_at: attempt.finishedAt.toISOString(),
+          p_next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
+          p_http_status: attempt.httpStatus,
+          p_error: attempt.error,
+          p_response: attempt.response,
+          p_provider_id: attempt.providerId,
+        },
+        z.enum(["delivered", "pending", "dead", "stale"]),
+      ),
+
+    releaseDeliveries: (deliveryIds) =>
+      call("release_deliveries", { p_delivery_ids: deliveryIds }, z.number().int()),
+  };
+}
+
+function connect(env: Env, fetchFn: typeof fetch) {
+  const { url, secretKey } = readSupabaseSettings(env);
+  return createClient(url, secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    db: { schema: "tocsin" },
+    global: { fetch: fetchFn },
+  });
+}
+
+function asDatabaseError(
+  name: string,
+  status: number,
+  error: { code?: string; message: string },
+): DatabaseError {
+  switch (error.code) {
+    case "PGRST106":
+      return new DatabaseError(
+        "schema_not_exposed",
+        "The Data API does not expose the schema tocsin.",
+        "Add tocsin to [api].schemas in supabase/config.toml and run supabase config push, or add " +
+          "it to Exposed schemas in the dashboard's API settings.",
+      );
+    case "PGRST202":
+      return new DatabaseError(
+        "migrations_missing",
+        `The Data API knows no function tocsin.${name}.`,
+        "Run supabase db push, so that the database has the function's version of Tocsin.",
+      );
+  }
+  if (status === 401 || status === 403) {
+    return new DatabaseError(
+      "secret_key_refused",
+      `The Data API refused the function's key: ${error.message}`,
+      "Check SUPABASE_SECRET_KEYS (or SUPABASE_SERVICE_ROLE_KEY) and deploy again.",
+    );
+  }
+  return new DatabaseError(
+    "database_unavailable",
+    `tocsin.${name} failed: ${error.message || `status ${status}`}`,
+    "The next ring tries again.",
+  );
+}

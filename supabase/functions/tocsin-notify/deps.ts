@@ -1,0 +1,72 @@
+/** What the handler is given. Tests give their own; `index.ts` gives the platform's. */
+import type { Env } from "../_shared/env.ts";
+import { consoleLog, type Log } from "../_shared/log.ts";
+import { type Resolve, resolveWithSystem } from "../_shared/net/outgoing.ts";
+import { type Channels, channels } from "./channels/registry.ts";
+import { createDatabase, type Database } from "./db.ts";
+
+export interface Deps {
+  db: Database;
+  fetch: typeof fetch;
+  now: () => Date;
+  env: Env;
+  log: Log;
+  /** [0, 1), for the spread of retries. */
+  random: () => number;
+  resolve: Resolve;
+  channels: Channels;
+  /** Keeps the function alive until the drain is over, should the ringer hang up before. */
+  keepAlive: (work: Promise<unknown>) => void;
+  limits?: Partial<Limits>;
+  /** Certificates to trust besides the runtime's, in PEM. For tests. */
+  caCerts?: string[];
+}
+
+export interface Limits {
+  /** Deliveries taken in one claim. */
+  claim: number;
+  leaseSeconds: number;
+  /** Sends at a time: in all, and to one channel. */
+  concurrency: number;
+  perChannel: number;
+  /** Attempts in a row without an answer after which a channel is left alone until the next ring. */
+  unanswered: number;
+  /** No send begins after this long, so that the function ends before the platform ends it. */
+  wallMs: number;
+  /** Sends in one call: 2 s of CPU are about this many. */
+  sends: number;
+  connectTimeoutMs: number;
+  sendTimeoutMs: number;
+}
+
+export const defaultLimits: Limits = {
+  claim: 50,
+  leaseSeconds: 120,
+  concurrency: 16,
+  perChannel: 4,
+  unanswered: 5,
+  wallMs: 100_000,
+  sends: 1_000,
+  connectTimeoutMs: 10_000,
+  sendTimeoutMs: 30_000,
+};
+
+export function platformDeps(): Deps {
+  const env: Env = { get: (name) => Deno.env.get(name) };
+  return {
+    db: createDatabase(env, fetch),
+    fetch,
+    now: () => new Date(),
+    env,
+    log: consoleLog,
+    random: Math.random,
+    resolve: resolveWithSystem,
+    channels,
+    keepAlive: (work) => edgeRuntime()?.waitUntil(work),
+  };
+}
+
+/** The Edge Runtime's own global; plain Deno has none, and needs none. */
+function edgeRuntime(): { waitUntil(work: Promise<unknown>): void } | undefined {
+  return (globalThis as { EdgeRuntime?: { waitUntil(work: Promise<unknown>): void } }).EdgeRuntime;
+}

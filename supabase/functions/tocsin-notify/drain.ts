@@ -1,0 +1,270 @@
+/**
+ * Empties the queue of what is due: claim, send, record, until nothing is claimed or a limit is
+ * near. At least once: what cannot be recorded is claimed again when its lease has run out, and
+ * sent again under the same id.
+ *
+ * A claim waits in its channel's lane until there is a place. It does not begin when its lease
+ * could run out before the longest send is over; it is given back instead, and so is all that was
+ * not begun at the end. A channel that does not answer rests: what was claimed for it is kept
+ * until the end, lest it be claimed again and again. Every claim is accounted for in the result.
+ */
+import { messageOf } from "../_shared/log.ts";
+import type { Outgoing } from "../_shared/net/outgoing.ts";
+import { type AttemptDeps, makeAttempt } from "./attempt.ts";
+import type { Database } from "./db.ts";
+import type { Limits } from "./deps.ts";
+import type { Claim } from "./notification.ts";
+
+export interface DrainResult {
+  claimed: number;
+  delivered: number;
+  retried: number;
+  dead: number;
+  /** Given back without an attempt. */
+  released: number;
+  /** Attempted, but not recorded: the database was away, or the lease was lost. */
+  unrecorded: number;
+}
+
+export type DrainDeps = Omit<AttemptDeps, "outgoing" | "sendTimeoutMs"> & {
+  db: Database;
+  outgoing: Outgoing;
+};
+
+interface Waiting {
+  claim: Claim;
+  claimedAt: number;
+}
+
+interface Lane {
+  waiting: Waiting[];
+  running: number;
+  unansweredInARow: number;
+}
+
+/** Claims kept for resting channels, at which claiming more would mostly claim more of them. */
+const mostHeld = 200;
+/** For recording, after the longest send. */
+const leaseMarginMs = 5_000;
+
+export class Drain {
+  readonly #deps: DrainDeps;
+  readonly #limits: Limits;
+  readonly #startedAt: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #pending = new Set<Promise<void>>();
+  readonly #held: string[] = [];
+  readonly #result: DrainResult = {
+    claimed: 0,
+    delivered: 0,
+    retried: 0,
+    dead: 0,
+    released: 0,
+    unrecorded: 0,
+  };
+  #running = 0;
+  #waiting = 0;
+  #begun = 0;
+  #claiming = false;
+  #nothingLeft = false;
+  #over = false;
+  #failure: unknown;
+  #wake: () => void = () => undefined;
+
+  constructor(deps: DrainDeps, limits: Limits) {
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#startedAt = deps.now().getTime();
+  }
+
+  async run(): Promise<DrainResult> {
+    for (;;) {
+      this.#begin();
+      if (this.#stopping()) this.#giveUpWaiting();
+      if (this.#held.length > 0 && (this.#stopping() || this.#idle())) {
+        this.#track(this.#release(this.#held.splice(0)));
+      }
+      if (this.#shouldClaim()) this.#track(this.#claim());
+      if (this.#pending.size === 0) break;
+      await this.#change();
+    }
+    this.#over = true;
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#result;
+  }
+
+  /** Rung again while at work: look once more. False when it is too late for that. */
+  ring(): boolean {
+    if (this.#over || this.#stopping()) return false;
+    this.#nothingLeft = this.#held.length >= mostHeld;
+    this.#wake();
+    return true;
+  }
+
+  /** No send may begin any more: out of time, or out of count. */
+  #stopping(): boolean {
+    return this.#timeLeft() <= 0 || this.#begun >= this.#limits.sends;
+  }
+
+  #timeLeft(): number {
+    return this.#limits.wallMs - (this.#deps.now().getTime() - this.#startedAt);
+  }
+
+  #idle(): boolean {
+    return this.#nothingLeft && this.#running === 0 && this.#waiting === 0;
+  }
+
+  /** Claims ahead only as far as keeps every place busy. */
+  #shouldClaim(): boolean {
+    return !this.#claiming && !this.#nothingLeft && !this.#stopping() &&
+      this.#waiting < this.#limits.concurrency && this.#room() > 0;
+  }
+
+  #room(): number {
+    const unbegun = this.#limits.sends - this.#begun - this.#waiting;
+    return Math.min(this.#limits.claim, unbegun);
+  }
+
+  /** Until something has ended, it was rung again, or the time is up. */
+  async #change(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (!this.#stopping()) timer = setTimeout(resolve, this.#timeLeft());
+    });
+    await Promise.race([...this.#pending, woken]);
+    clearTimeout(timer);
+  }
+
+  async #claim(): Promise<void> {
+    this.#claiming = true;
+    try {
+      const claimedAt = this.#deps.now().getTime();
+      const { claims, unreadable } = await this.#deps.db.claimDeliveries(
+        this.#room(),
+        this.#limits.leaseSeconds,
+      );
+      for (const reason of unreadable) this.#deps.log.error("claim_unreadable", { reason });
+      this.#result.claimed += claims.length + unreadable.length;
+      this.#result.unrecorded += unreadable.length;
+      if (claims.length + unreadable.length === 0) this.#nothingLeft = true;
+      for (const claim of claims) this.#lane(claim.channel_id).waiting.push({ claim, claimedAt });
+      this.#waiting += claims.length;
+    } catch (error) {
+      // The first claim's failure is the caller's to tell; a later one ends the drain early.
+      if (this.#result.claimed === 0) this.#failure = error;
+      this.#deps.log.error("claim_failed", { error: messageOf(error) });
+      this.#nothingLeft = true;
+    } finally {
+      this.#claiming = false;
+    }
+  }
+
+  #lane(channelId: string): Lane {
+    let lane = this.#lanes.get(channelId);
+    if (lane === undefined) {
+      lane = { waiting: [], running: 0, unansweredInARow: 0 };
+      this.#lanes.set(channelId, lane);
+    }
+    return lane;
+  }
+
+  /** Begins what has a place, one of each channel in turn so that none crowds out the others. */
+  #begin(): void {
+    let begunOne = true;
+    while (begunOne) {
+      begunOne = false;
+      for (const lane of this.#lanes.values()) {
+        if (this.#running >= this.#limits.concurrency || this.#stopping()) return;
+        if (lane.running >= this.#limits.perChannel) continue;
+        const next = this.#next(lane);
+        if (next === undefined) continue;
+        this.#track(this.#attempt(lane, next.claim));
+        begunOne = true;
+      }
+    }
+  }
+
+  /** The first in the lane that may still begin. */
+  #next(lane: Lane): Waiting | undefined {
+    const late: string[] = [];
+    let next = this.#take(lane);
+    while (next !== undefined) {
+      const leaseEnds = next.claimedAt + this.#limits.leaseSeconds * 1_000;
+      const endsAtLatest = this.#deps.now().getTime() + this.#limits.sendTimeoutMs + leaseMarginMs;
+      if (lane.unansweredInARow >= this.#limits.unanswered) this.#hold(next.claim);
+      else if (endsAtLatest > leaseEnds) late.push(next.claim.delivery_id);
+      else break;
+      next = this.#take(lane);
+    }
+    if (late.length > 0) this.#track(this.#release(late));
+    return next;
+  }
+
+  #take(lane: Lane): Waiting | undefined {
+    const next = lane.waiting.shift();
+    if (next !== undefined) this.#waiting -= 1;
+    return next;
+  }
+
+  #hold(claim: Claim): void {
+    this.#held.push(claim.delivery_id);
+    if (this.#held.length >= mostHeld) this.#nothingLeft = true;
+  }
+
+  #giveUpWaiting(): void {
+    for (const lane of this.#lanes.values()) {
+      for (let next = this.#take(lane); next !== undefined; next = this.#take(lane)) {
+        this.#hold(next.claim);
+      }
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#pending.delete(tracked));
+    this.#pending.add(tracked);
+  }
+
+  async #attempt(lane: Lane, claim: Claim): Promise<void> {
+    this.#running += 1;
+    lane.running += 1;
+    this.#begun += 1;
+    const { attempt, unanswered } = await makeAttempt(claim, {
+      ...this.#deps,
+      sendTimeoutMs: this.#limits.sendTimeoutMs,
+    });
+    this.#running -= 1;
+    lane.running -= 1;
+    lane.unansweredInARow = unanswered ? lane.unansweredInARow + 1 : 0;
+    // The place is free while this is being recorded.
+    this.#track(this.#record(attempt));
+  }
+
+  async #record(attempt: Awaited<ReturnType<typeof makeAttempt>>["attempt"]): Promise<void> {
+    try {
+      const state = await this.#deps.db.recordAttempt(attempt);
+      if (state === "stale") this.#result.unrecorded += 1;
+      else if (attempt.outcome === "delivered") this.#result.delivered += 1;
+      else if (attempt.outcome === "retry") this.#result.retried += 1;
+      else this.#result.dead += 1;
+    } catch (error) {
+      this.#result.unrecorded += 1;
+      this.#deps.log.error("record_failed", {
+        delivery_id: attempt.deliveryId,
+        outcome: attempt.outcome,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #release(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    try {
+      await this.#deps.db.releaseDeliveries(ids);
+      this.#result.released += ids.length;
+    } catch (error) {
+      this.#result.unrecorded += ids.length;
+      this.#deps.log.warn("release_failed", { count: ids.length, error: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * tocsin-notify: rung by the database when deliveries are due. The doorbell's token opens nothing
+ * but a drain, and it is checked before anything else is looked at.
+ */
+import { z } from "zod";
+import { ConfigurationError, readText } from "../_shared/env.ts";
+import { errorResponse, issuesOf, json } from "../_shared/http.ts";
+import { messageOf } from "../_shared/log.ts";
+import { createOutgoing } from "../_shared/net/outgoing.ts";
+import { DatabaseError } from "./db.ts";
+import { defaultLimits, type Deps } from "./deps.ts";
+import { Drain, type DrainResult } from "./drain.ts";
+
+const body = z.object({ type: z.literal("drain") });
+const longestToken = 512;
+const longestBody = 4_096;
+
+export function createHandler(deps: Deps): (request: Request) => Promise<Response> {
+  const drainOnce = createDrainer(deps);
+  return async (request) => {
+    try {
+      return await handle(request, deps, drainOnce);
+    } catch (error) {
+      return failure(error, deps);
+    }
+  };
+}
+
+async function handle(
+  request: Request,
+  deps: Deps,
+  drainOnce: () => Promise<DrainResult>,
+): Promise<Response> {
+  const token = request.headers.get("x-tocsin-token") ?? "";
+  const rung = request.method === "POST" && token !== "" && token.length <= longestToken &&
+    await deps.db.checkDoorbell(token);
+  if (!rung) {
+    await request.body?.cancel();
+    return errorResponse(401, {
+      code: "unauthorized",
+      message: "A POST with a valid x-tocsin-token is needed.",
+      hint: "The database rings this function itself; tocsin.setup() makes its token.",
+    });
+  }
+
+  const parsed = body.safeParse(await readJson(request));
+  if (!parsed.success) {
+    return errorResponse(400, {
+      code: "invalid_body",
+      message: 'The body is to be {"type":"drain"}.',
+      issues: issuesOf(parsed.error),
+    });
+  }
+
+  const draining = drainOnce();
+  deps.keepAlive(draining.catch(() => undefined));
+  const result = await draining;
+  if (result.claimed > 0) deps.log.info("drained", { ...result });
+  return json(200, result);
+}
+
+/**
+ * One drain at a time in an instance, so that its bounds hold however often it is rung: a ring
+ * during a drain makes that one look again, and has nothing to count itself.
+ */
+function createDrainer(deps: Deps): () => Promise<DrainResult> {
+  let current: Drain | undefined;
+  return async () => {
+    if (current?.ring() === true) return nothingDone;
+    const limits = { ...defaultLimits, ...deps.limits };
+    const insecureHosts = readText(deps.env, "TOCSIN_ALLOW_INSECURE_HOSTS");
+    const outgoing = createOutgoing({
+      resolve: deps.resolve,
+      connectTimeoutMs: limits.connectTimeoutMs,
+      totalTimeoutMs: limits.sendTimeoutMs,
+      ...(insecureHosts === undefined ? {} : { allowInsecureHosts: insecureHosts }),
+      ...(deps.caCerts === undefined ? {} : { caCerts: deps.caCerts }),
+    });
+    const drain = new Drain({ ...deps, outgoing }, limits);
+    current = drain;
+    try {
+      return await drain.run();
+    } finally {
+      if (current === drain) current = undefined;
+    }
+  };
+}
+
+const nothingDone: DrainResult = {
+  claimed: 0,
+  delivered: 0,
+  retried: 0,
+  dead: 0,
+  released: 0,
+  unrecorded: 0,
+};
+
+async function readJson(request: Request): Promise<unknown> {
+  const text = await request.text();
+  if (text.length > longestBody) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function failure(error: unknown, { log }: Deps): Response {
+  if (error instanceof ConfigurationError) {
+    log.error(error.code, { message: error.message });
+    return errorResponse(500, { code: error.code, message: error.message, hint: error.hint });
+  }
+  if (error instanceof DatabaseError) {
+    log.error(error.code, { message: error.message });
+    return errorResponse(503, { code: error.code, message: error.message, hint: error.hint });
+  }
+  log.error("unexpected", { message: messageOf(error) });
+  return errorResponse(500, {
+    code: "unexpected",
+    message: "tocsin-notify failed. Its log says why.",
+  });
+}
