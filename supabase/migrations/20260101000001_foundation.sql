@@ -19,7 +19,8 @@ begin
       and not exists (select from pg_catalog.pg_extension where extname = v_extension)
     then
       begin
-        execute format('create extension %I', v_extension);
+        execute format('create extension %I%s', v_extension,
+          case when v_extension = 'pg_net' then ' with schema extensions' end);
       exception when others then
         raise warning 'Tocsin could not create the extension %: %', v_extension, sqlerrm
           using hint = 'Enable it under Database > Extensions, then run: select tocsin.setup();';
