@@ -32,6 +32,7 @@ export async function bootstrapDatabase(superuserUrl: string): Promise<void> {
   await lite.close();
   await runFile(superuserUrl, join(bootstrapDir, "auth.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "vault.sql"));
+  await runFile(superuserUrl, join(bootstrapDir, "reload.sql"));
 }
 
 export function migrationFiles(dir = migrationsDir): string[] {

@@ -3,18 +3,54 @@
 
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
+import type { ProjectConfig } from "./config.ts";
+import type { Keys } from "./keys.ts";
 
 export type Lite = {
   fetch: (request: Request) => Promise<Response>;
+  /** Forgets what it knows of the database's tables and functions. */
+  reloadSchema: () => Promise<void>;
   close: () => Promise<void>;
 };
 
-export async function startLite(databaseUrl: string): Promise<Lite> {
+/** Without settings it only makes the Auth tables: enough for a database that nobody calls. */
+export async function startLite(
+  databaseUrl: string,
+  settings?: { config: ProjectConfig; keys: Keys },
+): Promise<Lite> {
   const connection = createPostgresConnection({
     url: databaseUrl,
     postgresOptions: { max: 10, onnotice: () => undefined },
   });
-  const app = new App({ connection, auth: { enabled: true } });
+  // Left to itself it grants the API roles everything in each schema that has row-level security,
+  // tocsin_internal among them, when the first request comes. Ours grant what they mean to.
+  Object.assign(connection, { rlsState: "active" });
+  const app = new App({
+    connection,
+    ...(settings ? appConfig(settings) : { auth: { enabled: true } }),
+  });
   await app.ensureSystemSchema();
-  return { fetch: async (request) => app.fetch(request), close: () => connection.close() };
+  return {
+    fetch: async (request) => app.fetch(request),
+    reloadSchema: () => connection.clearSchemaCache(),
+    close: () => connection.close(),
+  };
+}
+
+function appConfig({ config, keys }: { config: ProjectConfig; keys: Keys }) {
+  const { schemas, extra_search_path, max_rows } = config.api;
+  return {
+    api: { enabled: true, schemas, extra_search_path, max_rows, pg_safe_update: true },
+    auth: {
+      enabled: true,
+      site_url: config.auth.site_url,
+      jwt_expiry: config.auth.jwt_expiry,
+      enable_signup: config.auth.enable_signup,
+      minimum_password_length: config.auth.minimum_password_length,
+      email: { enable_signup: true, ...config.auth.email },
+      publishable_key: keys.publishable,
+      secret_key: keys.secret,
+      jwt_secret: keys.jwtSecret,
+    },
+  };
 }

@@ -54,8 +54,10 @@ export async function runPgtapFile(url: string, file: string): Promise<TapResult
   try {
     const error = await new Promise<unknown>((done) => {
       // Row by row, so that what was said before an error is not lost.
-      const query = client.query(new pg.Query<[unknown]>({ text, rowMode: "array" }));
-      query.on("row", (row: unknown[]) => lines.push(...row.filter((v) => typeof v === "string")));
+      const query = client.query(new pg.Query<Record<string, unknown>>(text));
+      query.on("row", (row) => {
+        lines.push(...Object.values(row ?? {}).filter((value) => typeof value === "string"));
+      });
       query.on("error", done);
       query.on("end", () => done(undefined));
     });

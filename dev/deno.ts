@@ -1,0 +1,54 @@
+// Runs Deno, which is what Edge Functions run on, for the local stack, the tests and the checks.
+
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { localDir, repository } from "./paths.ts";
+
+export const functionsDir = join(repository, "supabase/functions");
+export const denoBinary = join(repository, "node_modules/.bin/deno");
+
+/** Deno's own settings: its packages lie in .local/, so that any user on any machine can write it. */
+export function denoEnv(): Record<string, string> {
+  return {
+    PATH: process.env["PATH"] ?? "",
+    HOME: process.env["HOME"] ?? localDir,
+    DENO_DIR: process.env["DENO_DIR"] ?? join(localDir, "deno"),
+    DENO_NO_UPDATE_CHECK: "1",
+    NO_COLOR: "1",
+  };
+}
+
+/** The functions: each directory with an index.ts and a deno.json of its own; not _shared. */
+export function functionNames(): string[] {
+  return globSync("*/index.ts", { cwd: functionsDir })
+    .map((file) => basename(dirname(file)))
+    .filter((name) => !name.startsWith("_"))
+    .sort();
+}
+
+/** Downloads what a function imports, as its lock file says; quick when that is here already. */
+export async function cacheFunction(name: string): Promise<void> {
+  const cwd = join(functionsDir, name);
+  const { code, output } = await runDeno(["cache", "--quiet", "index.ts"], cwd);
+  if (code === 0) return;
+  throw new Error(
+    `The packages of the function ${name} could not be fetched:\n${output.trim()}\n` +
+      `Is the network there? If its deno.json has changed: cd ${cwd} && deno cache --frozen=false index.ts`,
+  );
+}
+
+export async function runDeno(
+  args: string[],
+  cwd: string,
+): Promise<{ code: number; output: string }> {
+  const child = spawn(denoBinary, args, { cwd, env: denoEnv(), stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once("error", fail);
+    child.once("close", done);
+  });
+  return { code: code ?? 1, output };
+}
