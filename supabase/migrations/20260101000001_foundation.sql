@@ -135,6 +135,30 @@ as $$ select exists (select from pg_catalog.pg_extension where extname = p_name)
 comment on function tocsin_internal.has_extension(text) is
   'Whether the extension is installed here.';
 
+create function tocsin_internal.ensure_queue(p_name text) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  v_table text;
+begin
+  if to_regclass('pgmq.q_' || p_name) is null then
+    perform pgmq.create(p_name);
+  end if;
+  -- Some projects open pgmq to the Data API: our messages are for nobody there.
+  for v_table in
+    select relname from pg_catalog.pg_class
+    where relnamespace = 'pgmq'::regnamespace and relname in ('q_' || p_name, 'a_' || p_name)
+      and not relrowsecurity
+  loop
+    execute format('alter table pgmq.%I enable row level security', v_table);
+    execute format('revoke all on pgmq.%I from public, anon, authenticated', v_table);
+  end loop;
+end
+$$;
+
+comment on function tocsin_internal.ensure_queue(text) is
+  'Makes one of Tocsin''s own queues unless it is there, and closes its tables to people.';
+
 create function tocsin_internal.touch_updated_at() returns trigger
 language plpgsql set search_path = ''
 as $$

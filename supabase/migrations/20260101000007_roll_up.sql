@@ -5,8 +5,8 @@
 --
 -- SECURITY DEFINER functions: none.
 
-select pgmq.create('tocsin_failures');
-select pgmq.create('tocsin_failures_dlq');
+select tocsin_internal.ensure_queue('tocsin_failures');
+select tocsin_internal.ensure_queue('tocsin_failures_dlq');
 
 create function tocsin_internal.resolve_signals(p_outcomes tocsin_internal.run_outcomes[])
 returns tocsin_internal.run_outcomes[]
@@ -146,10 +146,4 @@ $$;
 comment on function tocsin_internal.roll_up(timestamptz) is
   'Takes pending outcomes for up to two seconds. A stage of the heart. Returns how many it took.';
 
-alter table pgmq.q_tocsin_failures enable row level security;
-alter table pgmq.a_tocsin_failures enable row level security;
-alter table pgmq.q_tocsin_failures_dlq enable row level security;
-alter table pgmq.a_tocsin_failures_dlq enable row level security;
-revoke all on pgmq.q_tocsin_failures, pgmq.a_tocsin_failures, pgmq.q_tocsin_failures_dlq,
-  pgmq.a_tocsin_failures_dlq from public, anon, authenticated;
 revoke all on all functions in schema tocsin_internal from public;

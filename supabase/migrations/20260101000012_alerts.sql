@@ -105,7 +105,7 @@ create table tocsin.alert_logs (
 create index alert_logs_project_id_decided_at_idx on tocsin.alert_logs
   (project_id, decided_at desc);
 create index alert_logs_run_id_idx on tocsin.alert_logs (run_id);
-create index alert_logs_window_id_idx on tocsin.alert_logs (window_id, event_at desc)
+create index alert_logs_window_id_event_at_idx on tocsin.alert_logs (window_id, event_at desc)
   where decision = 'throttled';
 create index alert_logs_decided_at_idx on tocsin.alert_logs (decided_at);
 

@@ -9,8 +9,8 @@
 --   tocsin.check_doorbell, tocsin.claim_deliveries, tocsin.record_attempt,
 --   tocsin.release_deliveries
 
-select pgmq.create('tocsin_deliveries');
-select pgmq.create('tocsin_deliveries_dlq');
+select tocsin_internal.ensure_queue('tocsin_deliveries');
+select tocsin_internal.ensure_queue('tocsin_deliveries_dlq');
 
 create type tocsin.delivery_state as enum ('pending', 'sending', 'delivered', 'dead');
 comment on type tocsin.delivery_state is

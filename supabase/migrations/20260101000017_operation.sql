@@ -107,9 +107,7 @@ begin
 
   foreach v_queue in array array['tocsin_failures', 'tocsin_failures_dlq', 'tocsin_deliveries',
                                  'tocsin_deliveries_dlq'] loop
-    if to_regclass('pgmq.q_' || v_queue) is null then
-      perform pgmq.create(v_queue);
-    end if;
+    perform tocsin_internal.ensure_queue(v_queue);
   end loop;
   perform tocsin_internal.ensure_doorbell_token();
   perform tocsin_internal.schedule_jobs();

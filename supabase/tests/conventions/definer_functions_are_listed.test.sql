@@ -1,0 +1,28 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(1);
+
+create table runs (id int primary key, status text);
+select from tocsin.watch_runs('runs');
+
+select bag_eq($$
+  select p.oid::regprocedure::text as name from pg_proc p
+  where p.pronamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
+    and p.prosecdef
+$$, array[
+  'tocsin.check_doorbell(text)',
+  'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
+  'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone,integer,text,text,text)',
+  'tocsin.release_deliveries(uuid[])',
+  'tocsin_internal.capture_runs()',
+  'tocsin_internal.findings(timestamp with time zone)',
+  'tocsin_internal.is_operator()',
+  'tocsin_internal.keep_channel_secret()',
+  'tocsin_internal.listed_projects(tocsin.member_role)',
+  'tocsin_internal.reveal_channel_secret(uuid)'
+], 'No function runs with its owner''s rights but these.');
+
+select * from finish();
+rollback;

@@ -1,0 +1,20 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(1);
+
+select bag_eq($$
+  select p.oid::regprocedure::text as name from pg_proc p
+  where p.pronamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
+    and has_function_privilege('service_role', p.oid, 'execute')
+    and not has_function_privilege('authenticated', p.oid, 'execute')
+$$, array[
+  'tocsin.check_doorbell(text)',
+  'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
+  'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone,integer,text,text,text)',
+  'tocsin.release_deliveries(uuid[])'
+], 'What only the service may call is the sender''s part, and nothing else.');
+
+select * from finish();
+rollback;

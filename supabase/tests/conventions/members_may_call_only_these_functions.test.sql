@@ -1,0 +1,33 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+create table runs (id int primary key, status text);
+select from tocsin.watch_runs('runs');
+
+select bag_eq($$
+  select p.oid::regprocedure::text as name from pg_proc p
+  where p.pronamespace = 'tocsin'::regnamespace
+    and has_function_privilege('authenticated', p.oid, 'execute')
+$$, array[
+  'tocsin.channel_secret(uuid)',
+  'tocsin.doctor(timestamp with time zone)',
+  'tocsin.my_project_ids(tocsin.member_role)',
+  'tocsin.version()'
+], 'Of the functions people see, a signed-in user may call these and no other.');
+
+select bag_eq($$
+  select p.oid::regprocedure::text as name from pg_proc p
+  where p.pronamespace = 'tocsin_internal'::regnamespace
+    and has_function_privilege('authenticated', p.oid, 'execute')
+$$, array[
+  'tocsin_internal.findings(timestamp with time zone)',
+  'tocsin_internal.host_projects(tocsin.member_role)',
+  'tocsin_internal.is_operator()',
+  'tocsin_internal.listed_projects(tocsin.member_role)',
+  'tocsin_internal.reveal_channel_secret(uuid)'
+], 'Of the machinery, a signed-in user may call what policies ask for, and no more.');
+
+select * from finish();
+rollback;

@@ -1,0 +1,43 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(3);
+
+select bag_eq($$
+  select (c.oid::regclass || ': ' || string_agg(lower(a.privilege_type), ', '
+    order by a.privilege_type)) as line
+  from pg_class c cross join lateral aclexplode(c.relacl) as a
+  where c.relnamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
+    and a.grantee = 'authenticated'::regrole
+  group by c.oid
+$$, array[
+  'tocsin.alert_channels: delete, insert, select, update',
+  'tocsin.alert_kinds: select',
+  'tocsin.alert_logs: select',
+  'tocsin.alert_setting_channels: delete, insert, select',
+  'tocsin.alert_settings: delete, insert, select, update',
+  'tocsin.deliveries: select',
+  'tocsin.delivery_attempts: select',
+  'tocsin.error_metrics: select',
+  'tocsin.notifications: select',
+  'tocsin.operators: delete, insert, select',
+  'tocsin.project_members: delete, insert, select, update',
+  'tocsin.run_sources: select'
+], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
+
+select is_empty($$
+  select c.oid::regclass, a.grantee::regrole from pg_class c
+  cross join lateral aclexplode(c.relacl) as a
+  where c.relnamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
+    and a.grantee in (0, 'anon'::regrole)
+$$, 'No table is open to everybody.');
+
+select is_empty($$
+  select attrelid::regclass, attname from pg_attribute
+  join pg_class c on c.oid = attrelid
+  where c.relnamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
+    and attacl is not null
+$$, 'No right is hidden on a single column.');
+
+select * from finish();
+rollback;
