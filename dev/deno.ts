@@ -8,14 +8,22 @@ import { localDir, repository } from "./paths.ts";
 export const functionsDir = join(repository, "supabase/functions");
 export const denoBinary = join(repository, "node_modules/.bin/deno");
 
-/** Deno's own settings: its packages lie in .local/, so that any user on any machine can write it. */
+/**
+ * Deno's own settings: the user's, about certificates and proxies, say; and its packages lie in
+ * .local/, so that any user on any machine can write them.
+ */
 export function denoEnv(): Record<string, string> {
+  const passed = Object.entries(process.env).filter(([name]) =>
+    /^(PATH|HOME|LANG|TMPDIR|DENO_.*|NODE_EXTRA_CA_CERTS|NPM_CONFIG_.*|SSL_.*|(https?|no|all)_proxy)$/i.test(name),
+  );
   return {
-    PATH: process.env["PATH"] ?? "",
-    HOME: process.env["HOME"] ?? localDir,
-    DENO_DIR: process.env["DENO_DIR"] ?? join(localDir, "deno"),
+    HOME: localDir,
+    DENO_DIR: join(localDir, "deno"),
     DENO_NO_UPDATE_CHECK: "1",
+    // As npm does: also the certificates that the machine trusts, a company proxy's for one.
+    DENO_TLS_CA_STORE: "mozilla,system",
     NO_COLOR: "1",
+    ...(Object.fromEntries(passed) as Record<string, string>),
   };
 }
 

@@ -1,0 +1,226 @@
+// The whole local stack, for `npm start` and for the end-to-end tests: PostgreSQL with what stands
+// in for Supabase, the product on it, the API, the functions, an inbox, a webhook receiver, a demo.
+
+import { join } from "node:path";
+import { pushMigrations } from "./cli.ts";
+import { readProjectConfig } from "./config.ts";
+import { startCron } from "./cron.ts";
+import { runFile, seedFile, withClient } from "./database.ts";
+import { startDemo } from "./demo.ts";
+import { cacheFunction, functionNames } from "./deno.ts";
+import { inspectForeignDatabase } from "./foreign-database.ts";
+import { startFunctions, type Functions } from "./functions.ts";
+import { startGateway } from "./gateway.ts";
+import { makeKeys, type Keys } from "./keys.ts";
+import { startLocalDatabase } from "./local-database.ts";
+import { startNet } from "./net.ts";
+import { localDir } from "./paths.ts";
+import { freePort } from "./ports.ts";
+import { superuser } from "./postgres.ts";
+
+export type StackOptions = {
+  /** Where the data is kept; left out: nowhere, for tests. */
+  dataDir?: string;
+  /** A database of the user's own instead of ours. */
+  databaseUrl?: string;
+  keys?: Keys;
+  /** True: Supabase's usual ports, or others when they are taken. False: any free ones. */
+  usualPorts?: boolean;
+  demo?: boolean;
+  logDir?: string;
+  /** Told as each part is up. */
+  progress?: (line: string) => void;
+  /** Told when something goes wrong later. */
+  log?: (line: string) => void;
+};
+
+export type Stack = {
+  apiUrl: string;
+  functionsUrl: string;
+  databaseUrl: string;
+  keys: Keys;
+  logDir: string;
+  operator: { email: string; password: string };
+  /** What the user should know, a line each. */
+  warnings: string[];
+  stop: () => Promise<void>;
+};
+
+const operator = { email: "demo@tocsin.local", password: "tocsin-demo" };
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    // Last in, first out, whatever a part says to it.
+    for (const one of stops.splice(0).reverse()) {
+      await one().catch((error: unknown) => options.log?.(String(error)));
+    }
+  };
+  try {
+    return await startParts(options, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  options: StackOptions,
+  stops: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Stack> {
+  const { progress = () => undefined, log = () => undefined } = options;
+  const config = readProjectConfig();
+  const keys = options.keys ?? makeKeys();
+  const logDir = options.logDir ?? join(localDir, "logs");
+  const wanted = (port: number): Promise<number> => freePort(options.usualPorts ? port : 0);
+  const warnings: string[] = [];
+
+  // Fetched while the database starts. Its failure is told where it is awaited.
+  const names = functionNames();
+  const packages = Promise.all(names.map(cacheFunction));
+  packages.catch(() => undefined);
+
+  const database = await startDatabase(options, config.db.port, stops, progress, warnings);
+  const pushed = await pushMigrations(database.ownerUrl);
+  database.rememberMigrations();
+  progress(
+    pushed > 0
+      ? `The Supabase CLI has pushed ${pushed} migrations`
+      : "The Supabase CLI has found no new migrations",
+  );
+  const demo = (options.demo ?? true) && !database.hasOtherTables;
+  if (database.hasOtherTables) {
+    warnings.push("The database has tables with the names of the demo's: the demo is left out.");
+  }
+  if (demo && !(await isSeeded(database.ownerUrl))) await runFile(database.ownerUrl, seedFile);
+
+  if (database.standIns.cron) {
+    const cron = await startCron({ url: database.url, log });
+    stops.push(cron.stop);
+  }
+  if (database.standIns.net) {
+    const net = await startNet({ url: database.adminUrl, log });
+    stops.push(net.stop);
+  }
+
+  await packages;
+  const port = await wanted(config.api.port);
+  let functions: Functions | undefined;
+  const gateway = await startGateway({
+    port,
+    databaseUrl: database.adminUrl,
+    config,
+    keys,
+    functions: () => functions,
+  });
+  stops.push(gateway.stop);
+  progress(`The Data API and Auth answer at ${gateway.url}`);
+
+  functions = await startFunctions({
+    names,
+    logDir,
+    log,
+    env: {
+      SUPABASE_URL: gateway.url,
+      SUPABASE_DB_URL: database.ownerUrl,
+      SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secret }),
+      SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
+      SUPABASE_SERVICE_ROLE_KEY: keys.secret,
+      SUPABASE_ANON_KEY: keys.publishable,
+    },
+  });
+  stops.push(functions.stop);
+  const functionsUrl = process.env["TOCSIN_FUNCTIONS_URL"] ?? `${gateway.url}/functions/v1`;
+  progress(`Edge Functions run: ${names.join(", ")}`);
+
+  await signUp(gateway.url, keys);
+  await withClient(database.ownerUrl, (client) =>
+    client.query("select tocsin.setup($1, $2)", [functionsUrl, operator.email]),
+  );
+  progress(`Tocsin is set up, and ${operator.email} is its operator`);
+
+  if (demo) {
+    const workload = await startDemo({ url: database.ownerUrl, log });
+    stops.push(workload.stop);
+    progress("The demo's workflows run");
+  }
+  return {
+    apiUrl: gateway.url,
+    functionsUrl,
+    databaseUrl: database.ownerUrl,
+    keys,
+    logDir,
+    operator,
+    warnings,
+    stop,
+  };
+}
+
+async function isSeeded(url: string): Promise<boolean> {
+  const query = "select 1 where to_regclass('public.workflow_definitions') is not null";
+  return (await withClient(url, (client) => client.query(query))).rowCount === 1;
+}
+
+type Database = {
+  /** Of the role that pushes migrations. */
+  ownerUrl: string;
+  /** Of the most powerful role that we have. */
+  adminUrl: string;
+  url: (role: string) => string;
+  standIns: { cron: boolean; net: boolean };
+  hasOtherTables: boolean;
+  rememberMigrations: () => void;
+};
+
+async function startDatabase(
+  options: StackOptions,
+  port: number,
+  stops: (() => Promise<void>)[],
+  progress: (line: string) => void,
+  warnings: string[],
+): Promise<Database> {
+  if (options.databaseUrl) {
+    const ownerUrl = options.databaseUrl;
+    const found = await inspectForeignDatabase(ownerUrl);
+    progress(`PostgreSQL ${found.version} at ${new URL(ownerUrl).host} has what is needed`);
+    const url = (role: string): string => Object.assign(new URL(ownerUrl), { username: role }).href;
+    return { ...found, ownerUrl, adminUrl: ownerUrl, url, rememberMigrations: () => undefined };
+  }
+  const server = await startLocalDatabase(options.dataDir, await usualOrAny(options, port));
+  stops.push(() => server.stop());
+  progress(
+    `PostgreSQL runs on port ${server.port}, with ${server.isNew ? "a new" : "your"} database`,
+  );
+  if (server.outdated.length > 0) {
+    warnings.push(
+      `Your local database was made before these changed: ${server.outdated.join(", ")}.`,
+      "To have it made anew, stop with Ctrl-C, then: npm run reset",
+    );
+  }
+  return {
+    ownerUrl: server.url(),
+    adminUrl: server.url(superuser),
+    url: server.url,
+    standIns: { cron: true, net: true },
+    hasOtherTables: false,
+    rememberMigrations: server.rememberMigrations,
+  };
+}
+
+function usualOrAny(options: StackOptions, port: number): Promise<number> {
+  return freePort(options.usualPorts ? port : 0);
+}
+
+/** The demo's user; there already at every start but the first. */
+async function signUp(apiUrl: string, keys: Keys): Promise<void> {
+  const call = (path: string): Promise<Response> =>
+    fetch(`${apiUrl}/auth/v1/${path}`, {
+      method: "POST",
+      headers: { apikey: keys.publishable, "content-type": "application/json" },
+      body: JSON.stringify(operator),
+    });
+  const created = await call("signup");
+  if (created.ok || (await call("token?grant_type=password")).ok) return;
+  throw new Error(`The demo's user could not sign up: ${await created.text()}`);
+}
