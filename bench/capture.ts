@@ -1,6 +1,7 @@
 // What a watched run table costs its writers, against the same table untouched and against the
 // counter row that a trigger would update for each finished run.
 
+import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { withClient } from "../dev/database.ts";
 import { type Scenario, timeClients, timeSessions } from "./measure.ts";
@@ -8,20 +9,44 @@ import { type Scenario, timeClients, timeSessions } from "./measure.ts";
 const variants = ["untouched", "tocsin", "counter_row"];
 const guardVariants = ["untouched", "unguarded", "guarded"];
 
-/** The same run table three times; one is watched, one updates a counter row as a sketch would. */
+/** The id of the n-th run. */
+const id = (n: string): string =>
+  `('00000000-0000-4000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
+const project = "7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e";
+const workflow = "11111111-aaaa-4000-8000-000000000001";
+
+/**
+ * The same run table three times, with the columns, indexes, foreign keys and trigger that
+ * MeshHook's has. One is watched, one updates a counter row as a sketch would.
+ */
 export async function createTables(client: pg.Client): Promise<void> {
+  await client.query(`
+    create table public.projects (id uuid primary key);
+    create table public.workflow_definitions (id uuid primary key);
+    insert into public.projects values ('${project}');
+    insert into public.workflow_definitions values ('${workflow}');
+    create function public.update_updated_at_column() returns trigger language plpgsql as $$
+      begin new.updated_at = now(); return new; end $$;`);
   for (const variant of variants) {
     await client.query(`
       create table public.runs_${variant} (
-        id bigint generated always as identity primary key,
-        project_id uuid not null default '7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e',
-        workflow_id uuid not null default '11111111-aaaa-4000-8000-000000000001',
+        id uuid primary key,
+        project_id uuid not null default '${project}' references public.projects (id),
+        workflow_id uuid not null default '${workflow}'
+          references public.workflow_definitions (id),
         status text not null default 'running'
-          check (status in ('running', 'succeeded', 'failed', 'canceled')),
-        heartbeat int not null default 0,
+          check (status in ('running', 'succeeded', 'failed', 'paused', 'canceled')),
         started_at timestamptz not null default now(),
-        finished_at timestamptz
-      ) with (autovacuum_enabled = off)`);
+        finished_at timestamptz,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now()
+      ) with (autovacuum_enabled = off);
+      create index on public.runs_${variant} (project_id);
+      create index on public.runs_${variant} (workflow_id);
+      create index on public.runs_${variant} (status);
+      create index on public.runs_${variant} (project_id, started_at desc);
+      create trigger touch before update on public.runs_${variant}
+        for each row execute function public.update_updated_at_column();`);
   }
   await client.query("select tocsin.watch_runs('public.runs_tocsin')");
   await client.query(`
@@ -65,10 +90,10 @@ export async function createGuardTables(client: pg.Client): Promise<void> {
 /** Empties the tables and what Tocsin has pending, so that each round begins alike. */
 async function begin(url: string, variant: string, runs: number): Promise<void> {
   await withClient(url, async (client) => {
-    await client.query(`truncate public.runs_${variant} restart identity`);
+    await client.query(`truncate public.runs_${variant}`);
     await client.query("truncate public.run_counters, tocsin_internal.run_outcomes");
-    await client.query(`insert into public.runs_${variant} (status)
-      select 'running' from generate_series(1, ${runs})`);
+    await client.query(`insert into public.runs_${variant} (id)
+      select ${id("n")} from generate_series(1, ${runs}) as n`);
     await client.query(`vacuum analyze public.runs_${variant}`);
     await client.query("checkpoint").catch(() => undefined);
   });
@@ -132,7 +157,7 @@ export const captureScenarios: Scenario[] = [
       100,
       3200,
       (table, session) => `update ${table} set status = 'succeeded', finished_at = clock_timestamp()
-        where id = ${session * 100} + i; perform pg_sleep(0.005);`,
+        where id = ${id(`${session * 100} + i`)}; perform pg_sleep(0.005);`,
     ),
   },
   {
@@ -142,14 +167,16 @@ export const captureScenarios: Scenario[] = [
     budget: ">= 0.95",
     variants,
     run: fromClients(8, 400, 0, async (client, table) => {
-      const { rows } = await client.query<{ id: string }>({
+      const run = randomUUID();
+      await client.query({
         name: "begin_run",
-        text: `insert into ${table} default values returning id`,
+        text: `insert into ${table} (id) values ($1)`,
+        values: [run],
       });
       await client.query({
         name: "end_run",
         text: `update ${table} set status = 'succeeded', finished_at = now() where id = $1`,
-        values: [rows[0]?.id],
+        values: [run],
       });
     }),
   },
@@ -162,7 +189,7 @@ export const captureScenarios: Scenario[] = [
     run: fromClients(8, 800, 800, (client, table, session, i) =>
       client.query({
         name: "beat",
-        text: `update ${table} set heartbeat = heartbeat + 1 where id = $1`,
+        text: `update ${table} set started_at = now() where id = ${id("$1")}`,
         values: [session * 100 + 1 + (i % 100)],
       }),
     ),
@@ -177,8 +204,8 @@ export const captureScenarios: Scenario[] = [
       8,
       1500,
       800,
-      (table, session) => `update ${table} set heartbeat = heartbeat + 1
-        where id = ${session * 100} + 1 + i % 100;`,
+      (table, session) => `update ${table} set started_at = now()
+        where id = ${id(`${session * 100} + 1 + i % 100`)};`,
     ),
   },
   {
@@ -235,7 +262,8 @@ export const captureScenarios: Scenario[] = [
         url,
         1,
         () => `do $$ begin for i in 1..${runs} loop
-          update public.runs_${variant} set status = 'failed', finished_at = now() where id = i;
+          update public.runs_${variant} set status = 'failed', finished_at = now()
+            where id = ${id("i")};
         end loop; end $$`,
       );
       return (seconds / runs) * 1e6;
