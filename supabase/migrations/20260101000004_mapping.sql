@@ -88,13 +88,14 @@ as $$
     (select array['true', 'false'] from pg_catalog.pg_attribute a
      where a.attrelid = p_table and a.attname = p_column
        and a.atttypid = 'pg_catalog.bool'::regtype),
-    -- a check on this column alone names them in quotes
+    -- a check on this column alone that does nothing but list them
     (select array_agg(distinct m.match[1])
      from pg_catalog.pg_constraint c
      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum]
      cross join lateral
        regexp_matches(pg_catalog.pg_get_constraintdef(c.oid), '''([^'']+)''', 'g') as m (match)
-     where c.conrelid = p_table and c.contype = 'c' and a.attname = p_column)
+     where c.conrelid = p_table and c.contype = 'c' and a.attname = p_column
+       and pg_catalog.pg_get_constraintdef(c.oid) !~* '[~<>]|\m(not|like|similar|and)\M')
   )
 $$;
 
@@ -110,7 +111,9 @@ declare
     'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
     'run_url_template', 'workflow_names', 'members_function', 'members_role', 'events', 'jobs'];
   v_preset jsonb := '{}';
+  v_merged jsonb;
   v_unknown text;
+  v_key text;
 begin
   if jsonb_typeof(coalesce(p_options, '{}')) <> 'object' then
     raise exception 'The options of watch_runs() are not an object but %', p_options
@@ -147,7 +150,24 @@ begin
     end if;
   end if;
 
-  return v_preset || coalesce(p_options, '{}');
+  v_merged := v_preset || coalesce(p_options, '{}');
+  -- null is how to do without a part of a preset
+  foreach v_key in array array['workflow_names', 'members_function', 'members_role', 'events',
+                               'jobs', 'run_url_template'] loop
+    if v_merged -> v_key = 'null' then
+      v_merged := v_merged - v_key;
+    end if;
+  end loop;
+
+  if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
+    raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'
+      using errcode = 'TC006', hint = 'Name it with its schema: public.your_project_ids';
+  end if;
+  if v_merged ->> 'members_role' <> all (enum_range(null::tocsin.member_role)::text[]) then
+    raise exception 'The option members_role cannot be "%"', v_merged ->> 'members_role'
+      using errcode = 'TC006', hint = 'It can be viewer, editor or admin.';
+  end if;
+  return v_merged;
 end
 $$;
 
@@ -177,7 +197,10 @@ begin
       select c.name into v_column
       from tocsin_internal.common_names() n
       cross join unnest(n.names) with ordinality as c (name, rank)
-      where n.field = v_field and tocsin_internal.column_type(p_table, c.name) is not null
+      where n.field = v_field and tocsin_internal.column_type(p_table, c.name) ~
+        -- a flag called finished is no time
+        case when v_field in ('started_at', 'finished_at') then
+          '^(timestamp|date|bigint|integer|numeric|double|text|character)' else '' end
       order by c.rank limit 1;
     end if;
     v_mapping := v_mapping || jsonb_build_object(v_field, v_column);

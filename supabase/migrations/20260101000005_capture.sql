@@ -10,8 +10,9 @@
 --     ALTER TABLE fail;
 --   * it never touches a queue: the appended outcome is the failure, and roll_up() forwards it.
 --
--- SECURITY DEFINER functions: the generated capture_<source_id>[_events|_jobs](), so that whoever
--- may write a run may append its outcome. They take nothing from the caller but the row.
+-- SECURITY DEFINER functions: the generated capture_<source_id>() and
+-- signal_<source_id>_(events|jobs)(), so that whoever may write a run may append its outcome. They
+-- take nothing from the caller but the row.
 
 create function tocsin_internal.timestamp_expression(p_table regclass, p_column text, p_row text)
 returns text
@@ -117,6 +118,17 @@ $$;
 comment on function tocsin_internal.warning_once() is
   'The part of a generated trigger function that says what it could not do.';
 
+create function tocsin_internal.capture_name(p_source_id text, p_kind text) returns text
+language sql immutable set search_path = ''
+as $$
+  -- two words, so that a source called a_events is not the events of a source called a
+  select case p_kind when 'runs' then 'capture_' || p_source_id
+                     else format('signal_%s_%s', p_source_id, p_kind) end
+$$;
+
+comment on function tocsin_internal.capture_name(text, text) is
+  'The name of the trigger function of a source''s runs, events or jobs.';
+
 -- Generators --------------------------------------------------------------------------------------
 
 create function tocsin_internal.generate_run_capture(p_source tocsin.run_sources) returns void
@@ -124,7 +136,7 @@ language plpgsql set search_path = ''
 as $generator$
 declare
   m constant jsonb := p_source.mapping;
-  v_name constant text := 'capture_' || p_source.source_id;
+  v_name constant text := tocsin_internal.capture_name(p_source.source_id, 'runs');
   v_cases text;
 begin
   select string_agg(format(' when %L then %L', status, outcome.key), '') into v_cases
@@ -235,7 +247,7 @@ create function tocsin_internal.generate_signal_capture(
 language plpgsql set search_path = ''
 as $generator$
 declare
-  v_name constant text := format('capture_%s_%s', p_source.source_id, p_kind);
+  v_name constant text := tocsin_internal.capture_name(p_source.source_id, p_kind);
 begin
   execute format($template$
 create or replace function tocsin_internal.%1$I() returns trigger
@@ -308,7 +320,9 @@ as $$
         v_run_id := v_row ->> %5$L;
         v_failed_at := tocsin_internal.try_timestamp(v_row ->> %6$L);
       end if;$read$,
-      e ->> 'type', e ->> 'failed_type', e ->> 'payload', e ->> 'max_attempts', e ->> 'run_id',
+      e ->> 'type', e ->> 'failed_type', e ->> 'payload',
+      -- where neither the event nor the options say how many there are, each is the last
+      coalesce(e ->> 'max_attempts', '0'), e ->> 'run_id',
       e ->> 'at'))
   from (select p_source.mapping -> 'events') as mapped (e)
 $$;

@@ -72,11 +72,17 @@ $template$,
   execute format('revoke all on function tocsin_internal.%I(text[]) from public', v_name);
   execute format('comment on function tocsin_internal.%I(text[]) is %L', v_name,
     format('What %s says of failed runs: workflow, node, error. Generated.', p_source.run_table));
+exception when syntax_error_or_access_rule_violation then
+  raise exception 'The columns of % and of the tables beside it cannot be read together: %',
+    p_source.run_table, sqlerrm
+    using errcode = 'TC003', hint = 'Ids that belong together need one type, and the payload of '
+      'events is json or jsonb.';
 end
 $generator$;
 
 comment on function tocsin_internal.generate_description(tocsin.run_sources) is
-  'Writes the look-up with which ingestion learns a failed run''s workflow, node and error.';
+  'Writes the look-up with which ingestion learns a failed run''s workflow, node and error. Raises '
+  'TC003.';
 
 create function tocsin_internal.generate_host_projects() returns void
 language plpgsql set search_path = ''
@@ -143,7 +149,9 @@ $$;
 comment on function tocsin_internal.ensure_trigger(regclass, text, text) is
   'Puts the trigger on the table unless it is there already. Raises TC008 when the table is busy.';
 
-create function tocsin_internal.choose_source_id(p_table regclass, p_asked text) returns text
+create function tocsin_internal.choose_source_id(
+  p_table regclass, p_asked text, p_preset_id text
+) returns text
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -155,9 +163,12 @@ begin
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.oid = p_table;
 
-  foreach v_slug in array array[p_asked, v_table, v_schema || '_' || v_table] loop
+  foreach v_slug in array
+    case when p_asked is null then array[p_preset_id, v_table, v_schema || '_' || v_table]
+         else array[p_asked] end
+  loop
     continue when v_slug is null;
-    if v_slug is distinct from p_asked then
+    if p_asked is null then
       v_slug := regexp_replace(lower(v_slug), '[^a-z0-9]+', '_', 'g');
       v_slug := left(coalesce(nullif(regexp_replace(v_slug, '^[^a-z]+', ''), ''), 'runs'), 40);
     end if;
@@ -176,8 +187,9 @@ begin
 end
 $$;
 
-comment on function tocsin_internal.choose_source_id(regclass, text) is
-  'A name for the source: the one asked for, else made from the table''s name. Raises TC006.';
+comment on function tocsin_internal.choose_source_id(regclass, text, text) is
+  'A name for the source: the one asked for, else the preset''s, else made from the table''s name. '
+  'Raises TC006.';
 
 create function tocsin_internal.generate_source(p_source tocsin.run_sources) returns void
 language plpgsql set search_path = ''
@@ -188,16 +200,16 @@ begin
   perform tocsin_internal.generate_run_capture(p_source);
   perform tocsin_internal.generate_description(p_source);
   perform tocsin_internal.ensure_trigger(p_source.run_table, 'insert or update',
-    'capture_' || p_source.source_id);
+    tocsin_internal.capture_name(p_source.source_id, 'runs'));
   if m ? 'events' then
     perform tocsin_internal.generate_event_capture(p_source);
     perform tocsin_internal.ensure_trigger((m #>> '{events,table}')::regclass, 'insert',
-      format('capture_%s_events', p_source.source_id));
+      tocsin_internal.capture_name(p_source.source_id, 'events'));
   end if;
   if m ? 'jobs' then
     perform tocsin_internal.generate_job_capture(p_source);
     perform tocsin_internal.ensure_trigger((m #>> '{jobs,table}')::regclass, 'insert or update',
-      format('capture_%s_jobs', p_source.source_id));
+      tocsin_internal.capture_name(p_source.source_id, 'jobs'));
   end if;
 end
 $$;
@@ -224,7 +236,8 @@ begin
       using errcode = 'TC006', hint = format('To rename it: select tocsin.unwatch_runs(%L); and '
         'watch it again. Its history stays under the old name.', p_table);
   elsif not found then
-    v_source.source_id := tocsin_internal.choose_source_id(p_table, v_options ->> 'source_id');
+    v_source.source_id := tocsin_internal.choose_source_id(p_table, p_options ->> 'source_id',
+      v_options ->> 'source_id');
   end if;
 
   v_source.mapping := (v_options - 'source_id') || tocsin_internal.map_columns(p_table, v_options);
@@ -264,10 +277,9 @@ declare
   v_function text;
   v_trigger record;
 begin
-  foreach v_side in array array['', 'events', 'jobs'] loop
-    continue when p_but_wanted_by is not null and (v_side = '' or p_but_wanted_by ? v_side);
-    v_function := format('tocsin_internal.%I', concat_ws('_', 'capture', p_source_id,
-      nullif(v_side, '')));
+  foreach v_side in array array['runs', 'events', 'jobs'] loop
+    continue when v_side = 'runs' and p_but_wanted_by is not null or p_but_wanted_by ? v_side;
+    v_function := format('tocsin_internal.%I', tocsin_internal.capture_name(p_source_id, v_side));
     for v_trigger in
       select tgrelid::regclass as tbl, tgname from pg_catalog.pg_trigger
       where tgfoid = to_regproc(v_function) and tgparentid = 0

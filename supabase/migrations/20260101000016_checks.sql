@@ -234,8 +234,8 @@ begin
     if v_table is null or not exists (select from pg_catalog.pg_class where oid = v_table) then
       return query select 'watching ' || p_source.source_id, 'fail',
         format('The table of its %s is gone.', v_side),
-        case v_side when 'runs' then format('delete from tocsin.run_sources where source_id = %L;',
-          p_source.source_id) else format('select tocsin.watch_runs(%L, %L, %L);',
+        case v_side when 'runs' then format('select tocsin.unwatch_runs(%s::oid::regclass);',
+          p_source.run_table::oid) else format('select tocsin.watch_runs(%L, %L, %L);',
           p_source.run_table, p_source.preset, p_source.options) end;
       return;
     end if;
@@ -252,8 +252,7 @@ begin
     if v_problem is null and not exists (
       select from pg_catalog.pg_trigger t
       where t.tgrelid = v_table and t.tgenabled <> 'D' and t.tgfoid = to_regproc(
-        format('tocsin_internal.%I', concat_ws('_', 'capture', p_source.source_id,
-          nullif(v_side, 'runs'))))
+        format('tocsin_internal.%I', tocsin_internal.capture_name(p_source.source_id, v_side)))
     ) then
       v_problem := 'the trigger is gone or off';
     end if;
