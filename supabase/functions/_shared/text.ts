@@ -28,7 +28,12 @@ export function cut(text: string, max: number): string {
   if (text.length <= max) return text;
   const characters = Array.from(text);
   if (characters.length <= max) return text;
-  return characters.slice(0, Math.max(0, max - 1)).join("").trimEnd() + "…";
+  return (
+    characters
+      .slice(0, Math.max(0, max - 1))
+      .join("")
+      .trimEnd() + "…"
+  );
 }
 
 const encoder = new TextEncoder();

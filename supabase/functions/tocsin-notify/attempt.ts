@@ -10,9 +10,10 @@ import type { Deps } from "./deps.ts";
 import { type Claim, notificationSchema } from "./notification.ts";
 import { maxAttempts, waitAfter } from "./retry.ts";
 
-export type AttemptDeps =
-  & Pick<Deps, "channels" | "env" | "fetch" | "now" | "random" | "log">
-  & { outgoing: Outgoing; sendTimeoutMs: number };
+export type AttemptDeps = Pick<Deps, "channels" | "env" | "fetch" | "now" | "random" | "log"> & {
+  outgoing: Outgoing;
+  sendTimeoutMs: number;
+};
 
 /** What is kept of an answer. */
 const recordedBytes = 2_048;
@@ -41,10 +42,11 @@ export async function makeAttempt(claim: Claim, deps: AttemptDeps): Promise<Atte
       nextAttemptAt: next.at,
       httpStatus: result.httpStatus ?? null,
       error: next.error === null ? null : cutBytes(oneLine(redact(next.error, secrets)), 1_000),
-      response: result.response === undefined
-        ? null
-        : cutBytes(clean(redact(result.response, secrets)), recordedBytes),
-      providerId: result.outcome === "delivered" ? result.providerId ?? null : null,
+      response:
+        result.response === undefined
+          ? null
+          : cutBytes(clean(redact(result.response, secrets)), recordedBytes),
+      providerId: result.outcome === "delivered" ? (result.providerId ?? null) : null,
     },
     unanswered: result.outcome === "retry" && result.httpStatus === undefined,
   };
@@ -55,7 +57,8 @@ async function send(claim: Claim, deps: AttemptDeps, now: Date): Promise<SendRes
   if (channel === undefined) {
     return {
       outcome: "retry",
-      error: `This version of tocsin-notify cannot send to channels of kind "${claim.channel_kind}". ` +
+      error:
+        `This version of tocsin-notify cannot send to channels of kind "${claim.channel_kind}". ` +
         "Run: supabase functions deploy tocsin-notify",
     };
   }
@@ -64,9 +67,9 @@ async function send(claim: Claim, deps: AttemptDeps, now: Date): Promise<SendRes
     const [issue] = notification.error.issues;
     return {
       outcome: "retry",
-      error: `This version of tocsin-notify cannot read the notification (${
-        issue?.path.join(".")
-      }: ${issue?.message}). Run: supabase functions deploy tocsin-notify`,
+      error: `This version of tocsin-notify cannot read the notification (${issue?.path.join(
+        ".",
+      )}: ${issue?.message}). Run: supabase functions deploy tocsin-notify`,
     };
   }
   if (claim.attempt > 1 && now.getTime() >= repeatableUntil(claim, channel.repeatableForMs)) {
@@ -129,17 +132,19 @@ function repeatableUntil(claim: Claim, repeatableForMs: number | undefined): num
 }
 
 function tooOld(what: string): string {
-  return `It is not repeated: the provider remembers its id for a day only, and ${what} could ` +
-    "send it twice.";
+  return (
+    `It is not repeated: the provider remembers its id for a day only, and ${what} could ` +
+    "send it twice."
+  );
 }
 
 function secretsOf(claim: Claim, deps: AttemptDeps): string[] {
   const own = ["RESEND_API_KEY", "SUPABASE_SERVICE_ROLE_KEY"].map((name) =>
-    readText(deps.env, name)
+    readText(deps.env, name),
   );
   return [
     ...claim.channel_secrets,
-    ...deps.channels.get(claim.channel_kind)?.secretsOf(claim.channel_config) ?? [],
+    ...(deps.channels.get(claim.channel_kind)?.secretsOf(claim.channel_config) ?? []),
     ...own.filter((value) => value !== undefined),
   ];
 }

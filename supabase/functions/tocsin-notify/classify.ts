@@ -21,8 +21,11 @@ export function classifyWebhookAnswer(answer: Answer, host: string, now: Date): 
     const location = oneLine(answer.headers.get("location") ?? "");
     return {
       outcome: "retry",
-      error: `${host} answered ${status}, and redirects are not followed` +
-        (location === "" ? "." : `: if ${location.slice(0, 300)} is right, make it the channel's address.`),
+      error:
+        `${host} answered ${status}, and redirects are not followed` +
+        (location === ""
+          ? "."
+          : `: if ${location.slice(0, 300)} is right, make it the channel's address.`),
       ...seen,
     };
   }
@@ -59,7 +62,8 @@ export function classifyResendError(error: ResendError, now: Date): SendResult {
   if (status === 409 && name === "invalid_idempotent_request") {
     return {
       outcome: "dead",
-      error: `${said} It has a message under this id with another text, so most likely an earlier ` +
+      error:
+        `${said} It has a message under this id with another text, so most likely an earlier ` +
         "attempt was sent. Look for it in Resend's log before you retry.",
       ...seen,
     };

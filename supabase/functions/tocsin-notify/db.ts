@@ -47,8 +47,14 @@ export class DatabaseError extends Error {
   }
 }
 
+const defaultTimeoutMs = 20_000;
+
 /** Nothing is read from the environment before the first call. */
-export function createDatabase(env: Env, fetchFn: typeof fetch): Database {
+export function createDatabase(
+  env: Env,
+  fetchFn: typeof fetch,
+  timeoutMs: number = defaultTimeoutMs,
+): Database {
   let connected: ReturnType<typeof connect> | undefined;
 
   async function call<T extends z.ZodType>(
@@ -56,7 +62,7 @@ export function createDatabase(env: Env, fetchFn: typeof fetch): Database {
     args: Record<string, unknown>,
     result: T,
   ): Promise<z.infer<T>> {
-    connected ??= connect(env, fetchFn);
+    connected ??= connect(env, withTimeout(fetchFn, timeoutMs));
     const { data, error, status } = await connected.rpc(name, args);
     if (error !== null) throw asDatabaseError(name, status, error);
     const parsed = result.safeParse(data);
@@ -114,6 +120,21 @@ function connect(env: Env, fetchFn: typeof fetch) {
     db: { schema: "tocsin" },
     global: { fetch: fetchFn },
   });
+}
+
+function withTimeout(fetchFn: typeof fetch, timeoutMs: number): typeof fetch {
+  return async (input, init) => {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(new Error("no answer in time")), timeoutMs);
+    try {
+      const answer = await fetchFn(input, { ...init, signal: abort.signal });
+      // Read here, so that the limit holds for the body too.
+      const body = await answer.arrayBuffer();
+      return new Response(body.byteLength === 0 ? null : body, answer);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }
 
 function asDatabaseError(

@@ -44,6 +44,8 @@ interface Lane {
 
 /** Claims kept for resting channels, at which claiming more would mostly claim more of them. */
 const mostHeld = 200;
+/** Claims that wait for busy channels, at which claiming more would mostly claim more of them. */
+const mostWaiting = 200;
 /** For recording, after the longest send. */
 const leaseMarginMs = 5_000;
 
@@ -69,6 +71,7 @@ export class Drain {
   #nothingLeft = false;
   #over = false;
   #failure: unknown;
+  #changed = false;
   #wake: () => void = () => undefined;
 
   constructor(deps: DrainDeps, limits: Limits) {
@@ -97,7 +100,7 @@ export class Drain {
   ring(): boolean {
     if (this.#over || this.#stopping()) return false;
     this.#nothingLeft = this.#held.length >= mostHeld;
-    this.#wake();
+    this.#hasChanged();
     return true;
   }
 
@@ -114,10 +117,20 @@ export class Drain {
     return this.#nothingLeft && this.#running === 0 && this.#waiting === 0;
   }
 
-  /** Claims ahead only as far as keeps every place busy. */
+  /**
+   * Claims ahead only as far as keeps every place busy. While places are free, all that waits is
+   * for channels that have none free, so others may have to be claimed past it.
+   */
   #shouldClaim(): boolean {
-    return !this.#claiming && !this.#nothingLeft && !this.#stopping() &&
-      this.#waiting < this.#limits.concurrency && this.#room() > 0;
+    const enough =
+      this.#running < this.#limits.concurrency ? mostWaiting : this.#limits.concurrency;
+    return (
+      !this.#claiming &&
+      !this.#nothingLeft &&
+      !this.#stopping() &&
+      this.#waiting < enough &&
+      this.#room() > 0
+    );
   }
 
   #room(): number {
@@ -128,12 +141,18 @@ export class Drain {
   /** Until something has ended, it was rung again, or the time is up. */
   async #change(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const woken = new Promise<void>((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (!this.#stopping()) timer = setTimeout(resolve, this.#timeLeft());
+      if (this.#changed) resolve();
     });
-    await Promise.race([...this.#pending, woken]);
     clearTimeout(timer);
+    this.#changed = false;
+  }
+
+  #hasChanged(): void {
+    this.#changed = true;
+    this.#wake();
   }
 
   async #claim(): Promise<void> {
@@ -197,7 +216,7 @@ export class Drain {
       else break;
       next = this.#take(lane);
     }
-    if (late.length > 0) this.#track(this.#release(late));
+    if (late.length > 0) this.#track(this.#releaseLate(late));
     return next;
   }
 
@@ -221,7 +240,10 @@ export class Drain {
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#pending.delete(tracked));
+    const tracked = work.finally(() => {
+      this.#pending.delete(tracked);
+      this.#hasChanged();
+    });
     this.#pending.add(tracked);
   }
 
@@ -257,8 +279,13 @@ export class Drain {
     }
   }
 
+  /** They are due at once, so there is something left to claim. */
+  async #releaseLate(ids: readonly string[]): Promise<void> {
+    await this.#release(ids);
+    this.#nothingLeft = false;
+  }
+
   async #release(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
     try {
       await this.#deps.db.releaseDeliveries(ids);
       this.#result.released += ids.length;

@@ -32,8 +32,11 @@ async function handle(
   drainOnce: () => Promise<DrainResult>,
 ): Promise<Response> {
   const token = request.headers.get("x-tocsin-token") ?? "";
-  const rung = request.method === "POST" && token !== "" && token.length <= longestToken &&
-    await deps.db.checkDoorbell(token);
+  const rung =
+    request.method === "POST" &&
+    token !== "" &&
+    token.length <= longestToken &&
+    (await deps.db.checkDoorbell(token));
   if (!rung) {
     await request.body?.cancel();
     return errorResponse(401, {

@@ -4,8 +4,14 @@
  */
 import { z } from "zod";
 
-const text = z.string().nullish().transform((value) => value ?? null);
-const label = z.string().nullish().transform((value) => value ?? "");
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? null);
+const label = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? "");
 const count = z.number().int().nonnegative();
 
 const heldRun = z.object({
@@ -35,7 +41,11 @@ export const notificationSchema = z.object({
       error_type: text,
       message: text,
       occurred_at: text,
-      attempt: z.number().int().nullish().transform((value) => value ?? null),
+      attempt: z
+        .number()
+        .int()
+        .nullish()
+        .transform((value) => value ?? null),
       run_url: text,
     })
     .nullish()
@@ -69,7 +79,10 @@ export const claimSchema = z.object({
   channel_kind: z.string(),
   channel_name: label,
   channel_config: z.unknown(),
-  channel_secrets: z.array(z.string()).nullish().transform((value) => value ?? []),
+  channel_secrets: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
   created_at: instant,
   notification: z.unknown(),
 });

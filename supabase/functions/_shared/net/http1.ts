@@ -35,13 +35,19 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
 
+/** What is to be sent is not HTTP: a header that would begin another one. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+}
+
 const maxHeadBytes = 16 * 1024;
 const encoder = new TextEncoder();
 
 export async function post(connection: Connection, request: Request1): Promise<Answer> {
+  const head = encodeHead(request);
   let writeError: unknown;
   try {
-    await writeAll(connection, encodeHead(request));
+    await writeAll(connection, head);
     await writeAll(connection, request.body);
   } catch (error) {
     // A receiver may answer and hang up before it has read everything: its answer counts.
@@ -61,7 +67,7 @@ function encodeHead({ url, headers, body }: Request1): Uint8Array {
   const lines = [`POST ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`];
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      throw new ProtocolError(`The header "${name}" holds characters that HTTP does not allow.`);
+      throw new RequestError(`The header "${name}" holds characters that HTTP does not allow.`);
     }
     lines.push(`${name}: ${value}`);
   }
@@ -128,7 +134,8 @@ class AnswerReader {
   /** True when the body was read to its end. */
   async #readBody({ status, headers }: { status: number; headers: Map<string, string> }) {
     if (status === 204 || status === 304) return true;
-    if (/\bchunked\b/i.test(headers.get("transfer-encoding") ?? "")) return await this.#readChunks();
+    if (/\bchunked\b/i.test(headers.get("transfer-encoding") ?? ""))
+      return await this.#readChunks();
     const length = headers.get("content-length");
     if (length !== undefined && /^\d+$/.test(length)) return await this.#take(Number(length));
     for (;;) {

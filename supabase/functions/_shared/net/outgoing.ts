@@ -9,7 +9,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { blockedKind, parseAddress } from "./addresses.ts";
-import { type Answer, encodeText, post, ProtocolError } from "./http1.ts";
+import { type Answer, encodeText, post, ProtocolError, RequestError } from "./http1.ts";
 
 export type Resolve = (hostname: string) => Promise<string[]>;
 export type Connect = (address: string, port: number) => Promise<Deno.TcpConn>;
@@ -34,7 +34,8 @@ export interface OutgoingRequest {
 
 export type Outgoing = (request: OutgoingRequest) => Promise<Answer>;
 
-export type OutgoingErrorCode = "blocked" | "invalid" | "unreachable" | "timeout" | "tls" | "protocol";
+export type OutgoingErrorCode =
+  "blocked" | "invalid" | "unreachable" | "timeout" | "tls" | "protocol";
 
 /** Why there is no answer. `blocked` and `invalid` will not get better by waiting. */
 export class OutgoingError extends Error {
@@ -159,7 +160,12 @@ function parseTarget(target: string): URL {
 }
 
 function parseAllowList(list: string): Set<string> {
-  return new Set(list.split(",").map((entry) => entry.trim().toLowerCase()).filter(Boolean));
+  return new Set(
+    list
+      .split(",")
+      .map((entry) => entry.trim().toLowerCase())
+      .filter(Boolean),
+  );
 }
 
 /** The addresses to try, IPv4 first; throws when one of them is not public. */
@@ -238,6 +244,7 @@ async function within<T>(
 
 function asOutgoingError(error: unknown, url: URL): OutgoingError {
   if (error instanceof OutgoingError) return error;
+  if (error instanceof RequestError) return new OutgoingError("invalid", error.message);
   if (error instanceof ProtocolError) return new OutgoingError("protocol", error.message);
   return new OutgoingError("unreachable", `${url.host} cannot be reached: ${text(error)}`);
 }

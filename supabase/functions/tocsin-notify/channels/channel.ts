@@ -11,14 +11,14 @@ import type { Notification } from "../notification.ts";
 export type SendResult =
   | { outcome: "delivered"; httpStatus?: number; response?: string; providerId?: string }
   | {
-    outcome: "retry";
-    error: string;
-    httpStatus?: number;
-    response?: string;
-    retryAfterMs?: number;
-    /** The receiver is overrun: it timed out, or said so. */
-    overloaded?: boolean;
-  }
+      outcome: "retry";
+      error: string;
+      httpStatus?: number;
+      response?: string;
+      retryAfterMs?: number;
+      /** The receiver is overrun: it timed out, or said so. */
+      overloaded?: boolean;
+    }
   | { outcome: "dead"; error: string; httpStatus?: number; response?: string };
 
 export interface Message<Config> {
@@ -69,12 +69,13 @@ export function defineChannel<Schema extends z.ZodType>(channel: Channel<Schema>
     async send(message, context) {
       const config = channel.config.safeParse(message.config);
       if (!config.success) {
-        const issues = config.error.issues.map((issue) =>
-          `${issue.path.join(".") || "config"}: ${issue.message}`
+        const issues = config.error.issues.map(
+          (issue) => `${issue.path.join(".") || "config"}: ${issue.message}`,
         );
         return {
           outcome: "dead",
-          error: `The channel "${message.channelName}" is not set up rightly (${issues.join("; ")}). ` +
+          error:
+            `The channel "${message.channelName}" is not set up rightly (${issues.join("; ")}). ` +
             "Correct it in tocsin.alert_channels, then call tocsin.retry_delivery().",
         };
       }
@@ -82,7 +83,7 @@ export function defineChannel<Schema extends z.ZodType>(channel: Channel<Schema>
     },
     secretsOf(config) {
       const parsed = channel.config.safeParse(config);
-      return parsed.success ? channel.secretsOf?.(parsed.data) ?? [] : [];
+      return parsed.success ? (channel.secretsOf?.(parsed.data) ?? []) : [];
     },
   };
 }

@@ -117,10 +117,10 @@ class ResendOverFetch extends Resend {
     } catch (error) {
       return abort.signal.aborted
         ? {
-          outcome: "retry",
-          error: `Resend did not answer within ${timeoutMs / 1000} s.`,
-          overloaded: true,
-        }
+            outcome: "retry",
+            error: `Resend did not answer within ${timeoutMs / 1000} s.`,
+            overloaded: true,
+          }
         : { outcome: "retry", error: `Resend cannot be reached: ${messageOf(error)}` };
     } finally {
       clearTimeout(timer);

@@ -11,7 +11,10 @@ import { defineChannel, type SendResult } from "./channel.ts";
 
 const config = z.object({
   url: z.string().min(1),
-  headers: z.record(z.string(), z.string()).nullish().transform((value) => value ?? {}),
+  headers: z
+    .record(z.string(), z.string())
+    .nullish()
+    .transform((value) => value ?? {}),
 });
 
 /** Headers that are Tocsin's or HTTP's own; a channel's headers cannot set them. */

@@ -26,8 +26,9 @@ export function renderEmailText(story: Story): string {
     const width = Math.max(...story.facts.map((fact) => fact.label.length)) + 2;
     parts.push(
       story.facts
-        .map(({ label, value, note }) =>
-          label.padEnd(width) + value + (note === undefined ? "" : ` (${note})`)
+        .map(
+          ({ label, value, note }) =>
+            label.padEnd(width) + value + (note === undefined ? "" : ` (${note})`),
         )
         .join("\n"),
     );
@@ -35,10 +36,11 @@ export function renderEmailText(story: Story): string {
   if (story.action !== undefined) parts.push(`${story.action.label}: ${story.action.href}`);
   if (story.more !== undefined) {
     const { heading, span, runs, hidden } = story.more;
-    const rows = runs.map((run) =>
-      `- ${[run.time, run.run, run.node].filter(Boolean).join("  ")}` +
-      (run.message === "" ? "" : `\n  ${run.message}`) +
-      (run.href === undefined ? "" : `\n  ${run.href}`)
+    const rows = runs.map(
+      (run) =>
+        `- ${[run.time, run.run, run.node].filter(Boolean).join("  ")}` +
+        (run.message === "" ? "" : `\n  ${run.message}`) +
+        (run.href === undefined ? "" : `\n  ${run.href}`),
     );
     parts.push(
       [heading + (span === "" ? "" : ` (${span})`), ...rows, hidden].filter(Boolean).join("\n"),
@@ -52,5 +54,8 @@ export function renderEmailText(story: Story): string {
 }
 
 function indent(text: string): string {
-  return text.split("\n").map((row) => `    ${row}`).join("\n");
+  return text
+    .split("\n")
+    .map((row) => `    ${row}`)
+    .join("\n");
 }

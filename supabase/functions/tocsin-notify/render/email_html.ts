@@ -4,7 +4,7 @@
  * images and nothing remote: it looks the same with everything blocked. Severity is a colour and
  * a word.
  */
-import { type Html, html, raw } from "./html.ts";
+import { type Html, markup, raw } from "./html.ts";
 import type { Fact, ListedRun, Story } from "./story.ts";
 
 interface Tone {
@@ -28,11 +28,13 @@ const dark: Record<Story["tone"], Tone> = {
 };
 
 const sans = raw("-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif");
-const mono = raw("ui-monospace,SFMono-Regular,'SF Mono',Menlo,Consolas,'Liberation Mono',monospace");
+const mono = raw(
+  "ui-monospace,SFMono-Regular,'SF Mono',Menlo,Consolas,'Liberation Mono',monospace",
+);
 
 export function renderEmailHtml(story: Story): string {
   const tone = light[story.tone];
-  return html`<!doctype html>
+  return markup`<!doctype html>
 <html lang="en" xmlns="http://www.w3.org/1999/xhtml">
 <head>
 <meta charset="utf-8">
@@ -106,7 +108,7 @@ a{color:inherit}
 }
 
 function brandRow({ tone, kicker }: Story): Html {
-  return html`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>
+  return markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>
 <td class="brand" style="font:700 13px/1 ${sans};letter-spacing:.14em;color:#8a5a1e">TOCSIN</td>
 <td class="kicker" align="right" style="font:500 13px/1 ${sans};color:#6f6a60">${
     tone === "test" ? "Nothing failed" : kicker
@@ -116,15 +118,15 @@ function brandRow({ tone, kicker }: Story): Html {
 
 function heading({ tone: name, kicker, severity, title, lead }: Story, tone: Tone): Html {
   const word = name === "test" ? kicker : severity;
-  return html`<table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td class="pill" style="background:${tone.tint};color:${tone.text};border-radius:99px;padding:5px 11px;font:600 12px/1.2 ${sans}">${word}</td></tr></table>
+  return markup`<table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td class="pill" style="background:${tone.tint};color:${tone.text};border-radius:99px;padding:5px 11px;font:600 12px/1.2 ${sans}">${word}</td></tr></table>
 <h1 class="title" style="margin:14px 0 6px;font:700 26px/1.2 ${sans};letter-spacing:-.015em;color:#1c1a17;word-break:break-word">${title}</h1>
 <p class="lead" style="margin:0;font:400 15px/1.5 ${sans};color:#6f6a60;word-break:break-word">${lead}</p>`;
 }
 
 function errorBlock({ error }: Story, tone: Tone): Html | undefined {
   if (error === undefined) return undefined;
-  const text = html`<div class="errortext" dir="auto" style="font:400 13px/1.6 ${mono};color:#1c1a17;white-space:pre-wrap;word-break:break-word;overflow-wrap:anywhere">${error.text}</div>`;
-  return html`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin-top:22px"><tr>
+  const text = markup`<div class="errortext" dir="auto" style="font:400 13px/1.6 ${mono};color:#1c1a17;white-space:pre-wrap;word-break:break-word;overflow-wrap:anywhere">${error.text}</div>`;
+  return markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin-top:22px"><tr>
 <td class="error" style="background:#f7f5f1;border-left:3px solid ${tone.bar};border-radius:0 8px 8px 0;padding:14px 16px 15px">
 <div class="errorlabel" style="margin-bottom:6px;font:600 12px/1.4 ${mono};color:${tone.text};word-break:break-word">${error.label}</div>
 ${text}
@@ -133,20 +135,21 @@ ${text}
 
 function factsTable(facts: readonly Fact[]): Html | undefined {
   if (facts.length === 0) return undefined;
-  return html`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin-top:20px">
+  return markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin-top:20px">
 ${facts.map(factRow)}</table>`;
 }
 
 function factRow(fact: Fact, index: number): Html {
   const rule = index === 0 ? "" : "border-top:1px solid #eeebe4;";
-  const font = fact.code ? html`400 13px/1.5 ${mono}` : html`400 14px/1.5 ${sans}`;
-  return html`<tr>
+  const font = fact.code ? markup`400 13px/1.5 ${mono}` : markup`400 14px/1.5 ${sans}`;
+  return markup`<tr>
 <td class="label rule" valign="top" width="104" style="${rule}width:104px;padding:8px 12px 8px 0;font:400 14px/1.5 ${sans};color:#6f6a60">${fact.label}</td>
-<td class="value rule" valign="top" style="${rule}padding:8px 0;font:${font};color:#1c1a17;word-break:break-word;overflow-wrap:anywhere">${
-    linked(fact.value, fact.href)
-  }${
+<td class="value rule" valign="top" style="${rule}padding:8px 0;font:${font};color:#1c1a17;word-break:break-word;overflow-wrap:anywhere">${linked(
+    fact.value,
+    fact.href,
+  )}${
     fact.note !== undefined &&
-    html`<div class="note" style="font:400 12px/1.5 ${mono};color:#6f6a60">${fact.note}</div>`
+    markup`<div class="note" style="font:400 12px/1.5 ${mono};color:#6f6a60">${fact.note}</div>`
   }</td>
 </tr>
 `;
@@ -154,22 +157,28 @@ function factRow(fact: Fact, index: number): Html {
 
 function linked(text: string, href: string | undefined): Html {
   return href === undefined
-    ? html`${text}`
-    : html`<a href="${href}" style="color:inherit;text-decoration:underline;text-underline-offset:2px">${text}</a>`;
+    ? markup`${text}`
+    : markup`<a href="${href}" style="color:inherit;text-decoration:underline;text-underline-offset:2px">${text}</a>`;
 }
 
 function button({ action }: Story): Html | undefined {
   if (action === undefined) return undefined;
-  return html`<table role="presentation" cellpadding="0" cellspacing="0" border="0" class="button" style="margin-top:24px;background:#1c1a17;border-radius:8px"><tr>
+  return markup`<table role="presentation" cellpadding="0" cellspacing="0" border="0" class="button" style="margin-top:24px;background:#1c1a17;border-radius:8px"><tr>
 <td><a href="${action.href}" style="display:inline-block;padding:12px 22px;font:600 15px/1.2 ${sans};color:#ffffff;text-decoration:none">${action.label}</a></td>
 </tr></table>`;
 }
 
 function moreSection({ more }: Story): Html | undefined {
   if (more === undefined) return undefined;
-  const hidden = more.hidden === "" ? undefined : html`<p class="quiet" style="margin:12px 0 0;font:400 13px/1.5 ${sans};color:#6f6a60">${more.hidden}</p>`;
-  const times = more.span === "" ? undefined : html`<p class="quiet" style="margin:2px 0 0;font:400 13px/1.5 ${sans};color:#6f6a60">${more.span}</p>`;
-  return html`<tr><td class="more" style="background:#faf9f6;border-top:1px solid #eeebe4;border-radius:0 0 11px 11px;padding:22px 32px 26px;font-family:${sans}">
+  const hidden =
+    more.hidden === ""
+      ? undefined
+      : markup`<p class="quiet" style="margin:12px 0 0;font:400 13px/1.5 ${sans};color:#6f6a60">${more.hidden}</p>`;
+  const times =
+    more.span === ""
+      ? undefined
+      : markup`<p class="quiet" style="margin:2px 0 0;font:400 13px/1.5 ${sans};color:#6f6a60">${more.span}</p>`;
+  return markup`<tr><td class="more" style="background:#faf9f6;border-top:1px solid #eeebe4;border-radius:0 0 11px 11px;padding:22px 32px 26px;font-family:${sans}">
 <h2 class="value" style="margin:0;font:600 15px/1.4 ${sans};color:#1c1a17">${more.heading}</h2>
 ${times}
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="margin-top:8px">
@@ -181,21 +190,22 @@ ${hidden}
 function runRow(run: ListedRun): Html {
   const head = [run.run === "" ? undefined : linked(run.run, run.href), run.node || undefined]
     .filter((part) => part !== undefined)
-    .map((part, index) => html`${index > 0 && " · "}${part}`);
-  return html`<tr>
+    .map((part, index) => markup`${index > 0 && " · "}${part}`);
+  return markup`<tr>
 <td class="quiet" valign="top" width="84" style="width:84px;padding:7px 12px 7px 0;font:400 12px/1.6 ${mono};color:#6f6a60">${run.time}</td>
 <td class="run" valign="top" style="padding:7px 0;font:400 12px/1.6 ${mono};color:#1c1a17;word-break:break-word;overflow-wrap:anywhere">${head}${
     run.message !== "" &&
-    html`<div class="message" dir="auto" style="font:400 13px/1.5 ${sans};color:#4a463f">${run.message}</div>`
+    markup`<div class="message" dir="auto" style="font:400 13px/1.5 ${sans};color:#4a463f">${run.message}</div>`
   }</td>
 </tr>
 `;
 }
 
 function footer(story: Story): Html {
-  const dashboard = story.dashboard === undefined
-    ? undefined
-    : html`<br>${linked("Open the dashboard", story.dashboard)}`;
-  return html`${story.reason}${story.pace !== "" && html`<br>${story.pace}`}${dashboard}
+  const dashboard =
+    story.dashboard === undefined
+      ? undefined
+      : markup`<br>${linked("Open the dashboard", story.dashboard)}`;
+  return markup`${story.reason}${story.pace !== "" && markup`<br>${story.pace}`}${dashboard}
 <br>Sent by Tocsin, from your own Supabase project. Notification ${story.reference}`;
 }

@@ -1,6 +1,7 @@
 /**
  * HTML in which whatever is put in is escaped, and only what this tag made is not:
- * html`<p>${text}</p>`. There is no other way from a string to Html but `raw`, for constants.
+ * markup`<p>${text}</p>`. There is no other way from a string to Html but `raw`, for constants.
+ * It is not called html, or formatters would put blanks where they show.
  */
 export class Html {
   readonly source: string;
@@ -16,7 +17,7 @@ export class Html {
 
 export type HtmlValue = Html | string | number | null | undefined | false | readonly HtmlValue[];
 
-export function html(parts: TemplateStringsArray, ...values: HtmlValue[]): Html {
+export function markup(parts: TemplateStringsArray, ...values: HtmlValue[]): Html {
   return new Html(String.raw({ raw: parts }, ...values.map(render)));
 }
 

@@ -56,21 +56,27 @@ export function tellStory(notification: Notification, options: StoryOptions = {}
   const { event } = notification;
   const runUrl = linkOf(event?.run_url);
   const dashboard = linkOf(options.dashboardUrl);
-  const action = runUrl !== undefined
-    ? { label: "Open the run", href: runUrl }
-    : dashboard !== undefined
-    ? { label: "Open the dashboard", href: dashboard }
-    : undefined;
+  const action =
+    runUrl !== undefined
+      ? { label: "Open the run", href: runUrl }
+      : dashboard !== undefined
+        ? { label: "Open the dashboard", href: dashboard }
+        : undefined;
   const message = event?.message ?? "";
   return {
     ...openingOf(notification),
     tone: notification.purpose === "test" ? "test" : notification.severity,
     severity: `${capital(notification.severity)} severity`,
-    error: event === null ? undefined : {
-      label: [notification.purpose === "summary" ? "The newest" : "", line(event.error_type, 80)]
-        .filter(Boolean).join(": ") || "Error",
-      text: block(message) || "No reason was given.",
-    },
+    error:
+      event === null
+        ? undefined
+        : {
+            label:
+              [notification.purpose === "summary" ? "The newest" : "", line(event.error_type, 80)]
+                .filter(Boolean)
+                .join(": ") || "Error",
+            text: block(message) || "No reason was given.",
+          },
     facts: factsOf(notification, runUrl),
     more: moreOf(notification),
     action,
@@ -93,7 +99,9 @@ function openingOf(notification: Notification): Opening {
       preview: "You asked for it. Nothing failed.",
       kicker: "Test message",
       title: "This channel works",
-      lead: "You asked for this test" + (setting === "" ? "." : ` of “${setting}”.`) +
+      lead:
+        "You asked for this test" +
+        (setting === "" ? "." : ` of “${setting}”.`) +
         " Nothing failed. A real alert takes the very same path.",
     };
   }
@@ -115,12 +123,18 @@ function openingOf(notification: Notification): Opening {
   }
 
   const node = line(event?.node, 60);
-  const why = line(firstLine(event?.message), 200) || line(event?.error_type, 80) || "no reason given";
+  const why =
+    line(firstLine(event?.message), 200) || line(event?.error_type, 80) || "no reason given";
   const where = node === "" || why.includes(node) ? "" : ` at ${node}`;
   return {
     subject: subjectOf(`${workflow} failed${where}: ${why}`),
-    preview: [node && `at ${node}`, line(event?.run_id, 60) && `run ${line(event?.run_id, 60)}`, when]
-      .filter(Boolean).join(", "),
+    preview: [
+      node && `at ${node}`,
+      line(event?.run_id, 60) && `run ${line(event?.run_id, 60)}`,
+      when,
+    ]
+      .filter(Boolean)
+      .join(", "),
     kicker: "Run failed",
     title: `${workflow} failed`,
     lead: [node === "" ? "" : `At ${node}`, when].filter(Boolean).join(", "),
@@ -164,12 +178,12 @@ function moreOf({ purpose, held_back: held }: Notification): Story["more"] {
   const runs = held.runs.slice(0, listed).map((run) => listedRun(run, until ?? new Date(0)));
   const hidden = held.count - runs.length;
   return {
-    heading: purpose === "summary"
-      ? "What was held back"
-      : `${plural(held.count, "more failure")} since the last notice`,
-    span: purpose === "summary" || since === undefined || until === undefined
-      ? ""
-      : span(since, until),
+    heading:
+      purpose === "summary"
+        ? "What was held back"
+        : `${plural(held.count, "more failure")} since the last notice`,
+    span:
+      purpose === "summary" || since === undefined || until === undefined ? "" : span(since, until),
     runs,
     hidden: hidden <= 0 || runs.length === 0 ? "" : `and ${hidden.toLocaleString("en")} more`,
   };
@@ -178,11 +192,7 @@ function moreOf({ purpose, held_back: held }: Notification): Story["more"] {
 function listedRun(run: HeldRun, today: Date): ListedRun {
   const at = parseTime(run.occurred_at);
   return {
-    time: at === undefined
-      ? ""
-      : day(at) === day(today)
-      ? clock(at)
-      : `${day(at)} ${clock(at)}`,
+    time: at === undefined ? "" : day(at) === day(today) ? clock(at) : `${day(at)} ${clock(at)}`,
     run: shortId(line(run.run_id, 60)),
     node: line(run.node, 60),
     message: line(run.message, 140),
@@ -194,13 +204,15 @@ function reasonOf(notification: Notification): Pick<Story, "reason" | "pace" | "
   const setting = line(notification.setting.name, 100);
   const { throttle } = notification;
   return {
-    reason: setting === ""
-      ? "You get this because a channel of Tocsin has your address."
-      : `You get this because the alert setting “${setting}” sends to you.`,
-    pace: notification.purpose === "test" || throttle === null || throttle.window_seconds === 0
-      ? ""
-      : `At most ${plural(throttle.limit, "message")} per workflow in ` +
-        `${duration(throttle.window_seconds)}; the rest is counted and told in a summary.`,
+    reason:
+      setting === ""
+        ? "You get this because a channel of Tocsin has your address."
+        : `You get this because the alert setting “${setting}” sends to you.`,
+    pace:
+      notification.purpose === "test" || throttle === null || throttle.window_seconds === 0
+        ? ""
+        : `At most ${plural(throttle.limit, "message")} per workflow in ` +
+          `${duration(throttle.window_seconds)}; the rest is counted and told in a summary.`,
     reference: line(notification.notification_id, 60),
   };
 }
@@ -225,7 +237,11 @@ function shortId(id: string): string {
 }
 
 function firstLine(text: string | null | undefined): string {
-  return clean(text ?? "").trim().split("\n", 1)[0] ?? "";
+  return (
+    clean(text ?? "")
+      .trim()
+      .split("\n", 1)[0] ?? ""
+  );
 }
 
 function line(text: string | null | undefined, max: number): string {

@@ -30,7 +30,11 @@ export function span(from: Date, to: Date): string {
 
 /** `5 minutes`, `1 hour`, `90 seconds` */
 export function duration(seconds: number): string {
-  const units: [number, string][] = [[86_400, "day"], [3_600, "hour"], [60, "minute"]];
+  const units: [number, string][] = [
+    [86_400, "day"],
+    [3_600, "hour"],
+    [60, "minute"],
+  ];
   for (const [size, name] of units) {
     if (seconds >= size && seconds % size === 0) return plural(seconds / size, name);
   }
