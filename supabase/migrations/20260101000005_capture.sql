@@ -158,10 +158,14 @@ declare
   v_started_at timestamptz;
   v_finished_at timestamptz;
   v_finished_before timestamptz;
-  v_is_read boolean := false;
+  v_is_read boolean;
   v_problem text;
 begin
   begin
+    -- most updates end no run: one comparison lets them go
+    if tg_op = 'UPDATE' and new.%2$I::text is not distinct from old.%2$I::text then
+      return null;
+    end if;
     v_outcome := case new.%2$I::text%3$s end;
     if tg_op = 'UPDATE' then
       v_before := case old.%2$I::text%3$s end;
@@ -181,10 +185,10 @@ begin
     v_finished_at := %9$s;
     v_is_read := true;
   exception when others then
-    v_is_read := false;
+    v_is_read := false; -- this session was compiled before an ALTER TABLE: ask by name
   end;
 
-  if not v_is_read then
+  if v_is_read is not true then
     begin
       select r.outcome, r.before, r.run_id, r.project_id, r.workflow_id, r.started_at,
         r.finished_at, r.finished_before

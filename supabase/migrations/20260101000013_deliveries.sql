@@ -268,7 +268,7 @@ begin
     or (p_outcome = 'retry' and p_next_attempt_at is null)
   then
     raise exception 'An attempt ends as delivered, retry (with its time) or dead, not as "%"',
-      p_outcome using errcode = 'TC014', hint = 'See docs/reference/delivery.md.';
+      p_outcome using errcode = 'TC014', hint = 'retry needs p_next_attempt_at.';
   end if;
 
   select * into v_delivery from tocsin.deliveries where delivery_id = p_delivery_id for update;

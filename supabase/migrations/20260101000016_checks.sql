@@ -287,7 +287,7 @@ begin
 
   if not exists (select from tocsin.alert_settings s where s.is_enabled) then
     return query select 'somebody is told', 'warn', 'No alert setting is on.',
-      'Add a row to tocsin.alert_settings and a channel to it: docs/how-to/first-alert.md';
+      'Add a row to tocsin.alert_settings and a channel to it: docs/how-to/watch-your-own-table.md';
   else
     select string_agg(s.name, ', ') into v_names from tocsin.alert_settings s
     where s.is_enabled and not exists (
