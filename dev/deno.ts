@@ -14,7 +14,9 @@ export const denoBinary = join(repository, "node_modules/.bin/deno");
  */
 export function denoEnv(): Record<string, string> {
   const passed = Object.entries(process.env).filter(([name]) =>
-    /^(PATH|HOME|LANG|TMPDIR|DENO_.*|NODE_EXTRA_CA_CERTS|NPM_CONFIG_.*|SSL_.*|(https?|no|all)_proxy)$/i.test(name),
+    /^(PATH|HOME|LANG|TMPDIR|DENO_.*|NODE_EXTRA_CA_CERTS|NPM_CONFIG_.*|SSL_.*|(https?|no|all)_proxy)$/i.test(
+      name,
+    ),
   );
   return {
     HOME: localDir,

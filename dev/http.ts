@@ -71,5 +71,5 @@ function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): Request
     headers,
     signal: gone.signal,
     ...(hasBody ? { body: Readable.toWeb(incoming), duplex: "half" } : {}),
-  } as RequestInit);
+  });
 }

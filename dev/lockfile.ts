@@ -58,7 +58,7 @@ function complete(lock: Lock): Lock {
     const entry = { version, cpu, dev: true, ...(libc ? { libc } : {}), optional: true, os };
     return [`node_modules/${name}`, entry] as const;
   });
-  const packages = [...Object.entries(lock.packages), ...added];
+  const packages = Object.entries({ ...lock.packages, ...Object.fromEntries(added) });
   packages.sort(([a], [b]) => a.localeCompare(b, "en"));
   return { ...lock, packages: Object.fromEntries(packages) };
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,7 +11,6 @@ import { withClient } from "./database.ts";
 import { serverHome, serverUser } from "./paths.ts";
 import { freePort } from "./ports.ts";
 import { startPostgres, superuser, type Postgres } from "./postgres.ts";
-import { chownSync } from "node:fs";
 
 const home = mkdtempSync(join(serverHome(), "test-"));
 const user = serverUser();
@@ -20,7 +19,10 @@ const dataDir = join(home, "data");
 after(() => rmSync(home, { recursive: true, force: true }));
 
 async function rows(server: Postgres, sql: string): Promise<unknown[]> {
-  return withClient(server.url(superuser), async (client) => (await client.query(sql)).rows);
+  return withClient(
+    server.url(superuser),
+    async (client) => (await client.query<object>(sql)).rows,
+  );
 }
 
 test("data is there again at the next start", async () => {

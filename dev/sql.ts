@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import pg from "pg";
+import type pg from "pg";
 import { explainSqlError, withClient } from "./database.ts";
 import { runningStack } from "./state.ts";
 
@@ -33,7 +33,7 @@ await withClient(url.href, async (client) => {
       // Values as the server writes them.
       types: { getTypeParser: () => (value: string) => value },
     });
-    for (const result of Array.isArray(answer) ? answer : [answer]) show(result);
+    for (const result of [answer].flat()) show(result);
   } catch (error) {
     console.error(explainSqlError(error, text));
     process.exitCode = 1;

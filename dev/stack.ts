@@ -106,18 +106,18 @@ async function startParts(
 
   await packages;
   const port = await wanted(config.api.port);
-  let functions: Functions | undefined;
+  const running: { functions?: Functions } = {};
   const gateway = await startGateway({
     port,
     databaseUrl: database.adminUrl,
     config,
     keys,
-    functions: () => functions,
+    functions: () => running.functions,
   });
   stops.push(gateway.stop);
   progress(`The Data API and Auth answer at ${gateway.url}`);
 
-  functions = await startFunctions({
+  const functions = await startFunctions({
     names,
     logDir,
     log,
@@ -131,6 +131,7 @@ async function startParts(
     },
   });
   stops.push(functions.stop);
+  running.functions = functions;
   const functionsUrl = process.env["TOCSIN_FUNCTIONS_URL"] ?? `${gateway.url}/functions/v1`;
   progress(`Edge Functions run: ${names.join(", ")}`);
 

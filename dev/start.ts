@@ -51,7 +51,8 @@ try {
   writeStackState({ pid: process.pid, databaseUrl: stack.databaseUrl, apiUrl: stack.apiUrl });
   if (!stopping) introduce(stack);
 } catch (error) {
-  console.error(`\nThe stack did not start.\n${error instanceof Error ? error.message : error}`);
+  console.error("\nThe stack did not start.");
+  console.error(error instanceof Error ? error.message : error);
   releaseStack();
   process.exit(1);
 }

@@ -1,5 +1,5 @@
 -- The functions that policies ask who is calling, as Supabase Auth defines them.
--- Run by `supabase_admin` once the Auth tables are there, and again whenever the gateway has started
+-- Run by `supabase_admin` once the Auth tables are there, and again after each start of the gateway
 -- (its own versions read less: see dev/gateway.ts).
 
 create schema if not exists auth;

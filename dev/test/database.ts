@@ -170,8 +170,8 @@ async function run<R extends Row>(
   values?: unknown[],
 ): Promise<R[]> {
   try {
-    const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await client.query<R>(text, values);
-    return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
+    const results: pg.QueryResult<R>[] = [await client.query<R>(text, values)].flat();
+    return results.at(-1)?.rows ?? [];
   } catch (error) {
     // The server's error as it is, for its code, but told in full.
     if (error instanceof pg.DatabaseError) error.message = explainSqlError(error, text);

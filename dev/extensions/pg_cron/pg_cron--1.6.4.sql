@@ -1,6 +1,6 @@
 -- Stand-in for pg_cron 1.6: the tables and functions of the real extension, without its scheduler.
--- dev/cron.ts reads cron.job and runs what is due. Kept as awkward as the original: the owner is the
--- superuser, `postgres` may only read cron.job, and cron.job_run_details grows without bound.
+-- dev/cron.ts reads cron.job and runs what is due. As awkward as the original: a superuser owns it,
+-- `postgres` may only read cron.job, and cron.job_run_details grows without bound.
 --
 -- Definer functions: cron._save_job and cron._delete_job, because callers have no right to write
 -- cron.job (the real ones are C and write it as the extension's owner).

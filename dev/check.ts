@@ -1,0 +1,103 @@
+// npm run check: format, lint and types, of everything. All checks run, whatever fails.
+//   npm run format       the same with --fix: mends what a machine can mend
+
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFunction, denoBinary, denoEnv, functionNames, functionsDir } from "./deno.ts";
+import { missingPackages, readLock } from "./lockfile.ts";
+import { repository } from "./paths.ts";
+import { checkSqlFile } from "./sql-style.ts";
+
+/** What is wrong, as text for people; empty when nothing is. */
+type Check = { name: string; run: () => Promise<string> };
+
+const fix = process.argv.includes("--fix");
+const bin = (name: string): string => join(repository, "node_modules/.bin", name);
+const inDeno = (name: string): string => join(functionsDir, name);
+
+const checks: Check[] = [
+  {
+    name: "format (prettier)",
+    run: () => command(bin("prettier"), [fix ? "--write" : "--check", "--log-level=warn", "."]),
+  },
+  {
+    name: "lint (eslint)",
+    run: () => command(bin("eslint"), ["--max-warnings=0", ...(fix ? ["--fix"] : []), "."]),
+  },
+  { name: "types (tsc)", run: () => command(bin("tsc"), ["-p", "."]) },
+  ...functionNames().map((name) => ({
+    name: `types of ${name} (deno check)`,
+    run: async () => {
+      await cacheFunction(name);
+      return command(denoBinary, ["check", "--quiet", ".", "../_shared"], inDeno(name));
+    },
+  })),
+  {
+    name: "lint of the functions (deno lint)",
+    run: () => command(denoBinary, ["lint", "--quiet", ...(fix ? ["--fix"] : [])], functionsDir),
+  },
+  {
+    name: "SQL syntax (postgres-language-server)",
+    run: () =>
+      // Its warnings are about migrations of big tables in use; ours make their own.
+      command(bin("postgres-language-server"), [
+        ...["check", "--disable-db", "--diagnostic-level=error"],
+        ...["supabase", "dev/supabase"],
+      ]),
+  },
+  { name: "SQL style", run: () => Promise.resolve(checkSqlFiles()) },
+  { name: "package-lock.json", run: () => Promise.resolve(checkLock()) },
+];
+
+let failed = 0;
+for (const { name, run } of checks) {
+  const started = Date.now();
+  const output = await run().catch((error: unknown) => String(error));
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${output ? "✖" : "✔"} ${name} (${seconds} s)`);
+  if (output) {
+    failed += 1;
+    console.log(output.replace(/^/gm, "    "));
+  }
+}
+if (failed > 0) {
+  const hint = fix ? "" : ' "npm run format" mends what a machine can mend.';
+  console.log(`\n${failed} of ${checks.length} checks failed.${hint}`);
+  process.exitCode = 1;
+}
+
+async function command(path: string, args: string[], cwd = repository): Promise<string> {
+  const child = spawn(path, args, {
+    cwd,
+    env: { ...process.env, ...denoEnv() },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once("error", fail);
+    child.once("close", done);
+  });
+  return code === 0 ? "" : output.trim() || `exit code ${code}`;
+}
+
+function checkSqlFiles(): string {
+  const files = globSync("{supabase,dev,bench,tests}/**/*.sql", { cwd: repository });
+  return files
+    .sort()
+    .flatMap((file) =>
+      checkSqlFile(join(repository, file)).map(
+        ({ line, message }) => `${file}:${line}: ${message}`,
+      ),
+    )
+    .join("\n");
+}
+
+function checkLock(): string {
+  const missing = missingPackages(readLock());
+  if (missing.length === 0) return "";
+  const names = missing.map(({ name }) => name).join(", ");
+  return `npm ci will fail elsewhere: without ${names}. Run: node dev/lockfile.ts`;
+}

@@ -1,0 +1,47 @@
+// Lints the Node.js code and the dashboard. The functions are linted by Deno: `deno lint`.
+
+import js from "@eslint/js";
+import svelte from "eslint-plugin-svelte";
+import globals from "globals";
+import ts from "typescript-eslint";
+
+export default ts.config(
+  {
+    ignores: [
+      "**/node_modules/",
+      "**/build/",
+      "**/.svelte-kit/",
+      ".local/",
+      "supabase/functions/",
+      "supabase/.temp/",
+    ],
+  },
+  js.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    extends: [...ts.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      // Numbers read well in a template.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      // It cannot see that a callback changes a variable.
+      "@typescript-eslint/no-unnecessary-condition": "off",
+      "@typescript-eslint/consistent-type-imports": "error",
+    },
+  },
+  {
+    files: ["**/*.test.ts", "dev/test/*.ts"],
+    // node:test's test() returns a promise that nobody needs to await.
+    rules: { "@typescript-eslint/no-floating-promises": "off" },
+  },
+  ...svelte.configs.recommended,
+  {
+    languageOptions: { globals: { ...globals.node } },
+    rules: { "no-console": "off", eqeqeq: "error" },
+  },
+  {
+    files: ["dashboard/**"],
+    languageOptions: { globals: { ...globals.browser } },
+  },
+);
