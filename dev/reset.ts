@@ -12,7 +12,16 @@ if (running) {
   process.exit(1);
 }
 const all = process.argv.includes("--all");
-const data = ["data", "data.json", "data.log", "logs", "keys.json", "stack.json"];
+const data = [
+  "data",
+  "data.json",
+  "data.log",
+  "logs",
+  "keys.json",
+  "stack.json",
+  "inbox.json",
+  "webhooks.json",
+];
 for (const home of new Set([localDir, serverHome()])) {
   if (all) rmSync(home, { recursive: true, force: true });
   else for (const name of data) rmSync(join(home, name), { recursive: true, force: true });

@@ -11,6 +11,8 @@ import { cacheFunction, functionNames } from "./deno.ts";
 import { inspectForeignDatabase } from "./foreign-database.ts";
 import { startFunctions, type Functions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
+import { startInbox, type Inbox } from "./inbox/inbox.ts";
+import { startReceiver, type Receiver } from "./inbox/receiver.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { startLocalDatabase } from "./local-database.ts";
 import { startNet } from "./net.ts";
@@ -19,8 +21,10 @@ import { freePort } from "./ports.ts";
 import { superuser } from "./postgres.ts";
 
 export type StackOptions = {
-  /** Where the data is kept; left out: nowhere, for tests. */
+  /** Where the database's files are kept; left out: nowhere, for tests. */
   dataDir?: string;
+  /** Where what was received is kept. */
+  messagesDir?: string;
   /** A database of the user's own instead of ours. */
   databaseUrl?: string;
   keys?: Keys;
@@ -35,6 +39,10 @@ export type StackOptions = {
 };
 
 export type Stack = {
+  /** What Resend was asked to send. */
+  inbox: Inbox;
+  /** What the demo's webhook channel was sent, at /hooks/demo. */
+  receiver: Receiver;
   apiUrl: string;
   functionsUrl: string;
   databaseUrl: string;
@@ -73,7 +81,6 @@ async function startParts(
   const config = readProjectConfig();
   const keys = options.keys ?? makeKeys();
   const logDir = options.logDir ?? join(localDir, "logs");
-  const wanted = (port: number): Promise<number> => freePort(options.usualPorts ? port : 0);
   const warnings: string[] = [];
 
   // Fetched while the database starts. Its failure is told where it is awaited.
@@ -95,6 +102,11 @@ async function startParts(
   }
   if (demo && !(await isSeeded(database.ownerUrl))) await runFile(database.ownerUrl, seedFile);
 
+  const { inbox, receiver } = await startReceivers(options, database.ownerUrl);
+  stops.push(inbox.stop, receiver.stop);
+  if (demo) await pointDemoWebhookAt(database.ownerUrl, receiver.url);
+  progress(`The inbox is at ${inbox.url}, the webhook receiver at ${receiver.url}`);
+
   if (database.standIns.cron) {
     const cron = await startCron({ url: database.url, log });
     stops.push(cron.stop);
@@ -105,7 +117,7 @@ async function startParts(
   }
 
   await packages;
-  const port = await wanted(config.api.port);
+  const port = await usualOrAny(options, config.api.port);
   const running: { functions?: Functions } = {};
   const gateway = await startGateway({
     port,
@@ -128,6 +140,11 @@ async function startParts(
       SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
       SUPABASE_SERVICE_ROLE_KEY: keys.secret,
       SUPABASE_ANON_KEY: keys.publishable,
+      RESEND_API_KEY: "re_local_stack",
+      RESEND_BASE_URL: inbox.url,
+      TOCSIN_EMAIL_FROM: "Tocsin <alerts@tocsin.local>",
+      // The receiver is on this machine and speaks http; nothing else may.
+      TOCSIN_ALLOW_INSECURE_HOSTS: new URL(receiver.url).host,
     },
   });
   stops.push(functions.stop);
@@ -147,6 +164,8 @@ async function startParts(
     progress("The demo's workflows run");
   }
   return {
+    inbox,
+    receiver,
     apiUrl: gateway.url,
     functionsUrl,
     databaseUrl: database.ownerUrl,
@@ -156,6 +175,43 @@ async function startParts(
     warnings,
     stop,
   };
+}
+
+async function startReceivers(
+  options: StackOptions,
+  databaseUrl: string,
+): Promise<{ inbox: Inbox; receiver: Receiver }> {
+  const file = (name: string): { file?: string } =>
+    options.messagesDir ? { file: join(options.messagesDir, name) } : {};
+  const inbox = await startInbox({ port: await usualOrAny(options, 54324), ...file("inbox.json") });
+  const receiver = await startReceiver({
+    port: await usualOrAny(options, 54325),
+    secrets: () => readChannelSecrets(databaseUrl),
+    ...file("webhooks.json"),
+  });
+  return { inbox, receiver };
+}
+
+/** Asked for at each webhook: channels come, and their secrets change. */
+async function readChannelSecrets(url: string): Promise<string[]> {
+  const { rows } = await withClient(url, (client) =>
+    client.query<{ secret: string }>(
+      `select s.decrypted_secret as secret
+       from tocsin.alert_channels c join vault.decrypted_secrets s on s.id = c.secret_id`,
+    ),
+  );
+  return rows.map(({ secret }) => secret);
+}
+
+/** The demo's channel names the receiver's usual port: another one when that was taken. */
+async function pointDemoWebhookAt(databaseUrl: string, receiverUrl: string): Promise<void> {
+  await withClient(databaseUrl, (client) =>
+    client.query(
+      `update tocsin.alert_channels set url = $1
+       where url like 'http://127.0.0.1:%/hooks/demo' and url <> $1`,
+      [`${receiverUrl}/hooks/demo`],
+    ),
+  );
 }
 
 async function isSeeded(url: string): Promise<boolean> {

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readKeys } from "./keys.ts";
-import { serverHome } from "./paths.ts";
+import { localDir, serverHome } from "./paths.ts";
 import { startStack, type Stack } from "./stack.ts";
 import { claimStack, releaseStack, writeStackState } from "./state.ts";
 
@@ -26,6 +26,7 @@ const databaseUrl = process.env["TOCSIN_DB_URL"];
 console.log("Tocsin's local stack");
 const starting = startStack({
   dataDir: join(serverHome(), "data"),
+  messagesDir: localDir,
   ...(databaseUrl ? { databaseUrl } : {}),
   keys: readKeys(),
   usualPorts: true,
@@ -50,6 +51,7 @@ try {
   const stack = await starting;
   writeStackState({ pid: process.pid, databaseUrl: stack.databaseUrl, apiUrl: stack.apiUrl });
   if (!stopping) introduce(stack);
+  if (!values["no-demo"]) void announceFirstAlert(stack);
 } catch (error) {
   console.error("\nThe stack did not start.");
   console.error(error instanceof Error ? error.message : error);
@@ -59,6 +61,8 @@ try {
 
 function introduce(stack: Stack): void {
   const lines: [string, string][] = [
+    ["Inbox", stack.inbox.url],
+    ["Webhooks", stack.receiver.url],
     ["API", stack.apiUrl],
     ["Publishable key", stack.keys.publishable],
     ["Secret key", stack.keys.secret],
@@ -70,4 +74,21 @@ function introduce(stack: Stack): void {
   for (const [name, value] of lines) console.log(`  ${name.padEnd(18)} ${value}`);
   for (const warning of stack.warnings) console.log(`\n  ${warning}`);
   console.log('\nCtrl-C stops it; "npm run reset" forgets its data.\n');
+}
+
+/** So that nobody has to guess when there is something to see. */
+async function announceFirstAlert(stack: Stack): Promise<void> {
+  const isNew = ({ received_at }: { received_at: string }): boolean =>
+    Date.parse(received_at) >= started;
+  const patience = 10 * 60_000;
+  await Promise.allSettled([
+    stack.inbox.waitFor(isNew, patience).then(({ subject, id }) => {
+      say(`First alert email: ${subject}  ${stack.inbox.url}/#${id}`);
+    }),
+    stack.receiver.waitFor(isNew, patience).then(({ verified }) => {
+      say(
+        `First webhook, ${verified ? "its signature verified" : "NOT verified"}  ${stack.receiver.url}`,
+      );
+    }),
+  ]);
 }
