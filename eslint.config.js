@@ -38,10 +38,10 @@ export default ts.config(
   ...svelte.configs.recommended,
   {
     languageOptions: { globals: { ...globals.node } },
-    rules: { "no-console": "off", eqeqeq: "error" },
+    rules: { "no-console": "off", eqeqeq: ["error", "smart"] },
   },
   {
-    files: ["dashboard/**"],
+    files: ["dashboard/**", "dev/inbox/pages/**"],
     languageOptions: { globals: { ...globals.browser } },
   },
 );

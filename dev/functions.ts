@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { denoBinary, denoEnv, functionsDir } from "./deno.ts";
+import { guard } from "./guard.ts";
 import { freePort } from "./ports.ts";
 
 export type FunctionsOptions = {
@@ -96,9 +97,13 @@ class FunctionProcess {
     );
     closeSync(log);
     this.#child = child;
+    const guarded = guard(child, "TERM");
     let failure: Error | undefined;
     child.once("error", (error) => (failure = error));
-    child.once("exit", (code, signal) => void this.#ended(code ?? signal));
+    child.once("exit", (code, signal) => {
+      guarded.dismiss();
+      void this.#ended(code ?? signal);
+    });
     for (let waited = 0; waited < startLimit; waited += 25) {
       if (failure) throw failure;
       if (child.exitCode !== null || child.signalCode !== null) break;

@@ -1,9 +1,8 @@
 // Runs a real PostgreSQL server for the local stack and for the tests, as root and as an ordinary
 // user, on the loopback address only.
 //
-// The server never outlives us: a small guard process waits for our end of a pipe to close, which
-// happens however we end, and then stops it. Should even the guard be gone, the next start finds the
-// server by its postmaster.pid and stops it first.
+// The server never outlives us: see guard.ts. Should it ever do so, the next start finds it by its
+// postmaster.pid and stops it first.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import {
@@ -18,10 +17,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { guard } from "./guard.ts";
 import { serverHome, serverUser } from "./paths.ts";
 import { freePort } from "./ports.ts";
 import { prepareServerFiles } from "./postgres-files.ts";
@@ -88,17 +87,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
   );
   closeSync(log);
-  const guard = startGuard(server, temporary ? parent : undefined);
+  const guarded = guard(server, "INT", temporary ? parent : undefined);
   try {
     await untilReady(server, dataDir, logFile);
   } catch (error) {
-    guard.stdin?.end();
+    server.kill("SIGQUIT");
+    guarded.dismiss();
+    if (temporary) rmSync(parent, { recursive: true, force: true });
     throw error;
   }
 
   const stop = async (mode: "fast" | "immediate" = "fast"): Promise<void> => {
     await stopServer(server, mode);
-    guard.stdin?.end();
+    guarded.dismiss();
     if (temporary) rmSync(parent, { recursive: true, force: true, maxRetries: 3 });
   };
   return {
@@ -236,26 +237,4 @@ async function stopServer(server: ChildProcess, mode: "fast" | "immediate"): Pro
   const impatient = setTimeout(() => server.kill("SIGQUIT"), 8_000);
   await ended;
   clearTimeout(impatient);
-}
-
-/** Waits for our end of its input to close, then stops the server and removes temporary data. */
-function startGuard(server: ChildProcess, temporary: string | undefined): ChildProcess {
-  const script = `
-    read -r _
-    kill -INT "$1" 2>/dev/null
-    if [ -n "$2" ]; then
-      n=0
-      while kill -0 "$1" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-      rm -rf -- "$2"
-    fi`;
-  const guard = spawn("sh", ["-c", script, "guard", String(server.pid), temporary ?? ""], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-    cwd: "/",
-  });
-  // None of them may keep us alive when we have nothing more to do.
-  server.unref();
-  guard.unref();
-  if (guard.stdin instanceof Socket) guard.stdin.unref();
-  return guard;
 }
