@@ -23,10 +23,10 @@ as $$
     when t.type like 'timestamp%with time zone' then c.ref
     when t.type like 'timestamp%' or t.type = 'date' then
       format('(%s::timestamp at time zone ''UTC'')', c.ref)
-    when t.type ~ '^(bigint|integer|numeric|double)' then
+    when t.type ~ '^(smallint|integer|bigint|numeric|real|double)' then
       -- epochs are in seconds or, past the year 5138, in milliseconds
       format('to_timestamp(case when %1$s > 1e11 then %1$s / 1000.0 else %1$s end)', c.ref)
-    else format('(%s::text)::timestamptz', c.ref)
+    else format('tocsin_internal.try_timestamp(%s::text)', c.ref)
   end
   from (select tocsin_internal.column_type(p_table, p_column)) as t (type),
     (select p_row || '.' || quote_ident(p_column)) as c (ref)
@@ -86,16 +86,14 @@ comment on function tocsin_internal.read_run(text, jsonb, jsonb) is
   'in sessions older than an ALTER TABLE. Raises when the status or the id is gone.';
 
 create function tocsin_internal.try_timestamp(p_text text) returns timestamptz
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, MDY'
 as $$
 begin
   if p_text ~ '^\d+(\.\d+)?$' then
     return to_timestamp(case when p_text::numeric > 1e11 then p_text::numeric / 1000
                              else p_text::numeric end);
-  elsif p_text ~ '(Z|[+-]\d\d(:?\d\d)?)$' then
-    return p_text::timestamptz;
   end if;
-  return p_text::timestamp at time zone 'UTC';
+  return p_text::timestamptz;
 exception when data_exception then
   return null;
 end

@@ -24,7 +24,9 @@ begin
   -- Only failures, and what happens to runs that failed before, need a look.
   select array_agg(o order by o.outcome_id) into v_kept
   from unnest(p_outcomes) as o
-  where v_sources is null or not (o.source_id = any (v_sources)) or (
+  where v_sources is null or not (o.source_id = any (v_sources))
+    -- what cannot be a key cannot be told twice either
+    or o.run_id is null or length(o.run_id) > 500 or (
     o.outcome not in ('failed', 'timed_out')
     and not exists (select from tocsin_internal.signaled_failures s
       where s.source_id = o.source_id and s.run_id = o.run_id)
@@ -51,6 +53,8 @@ begin
         values (v_outcome.source_id, v_outcome.run_id, v_outcome.outcome, v_outcome.captured_at);
         v_kept := v_kept || v_outcome;
       end if;
+    elsif v_outcome.sign = -1 and v_outcome.outcome not in ('failed', 'timed_out') then
+      v_kept := v_kept || v_outcome;
     elsif v_known.run_id is not null then
       -- the run left its failure: by a status that was failed, or for another outcome
       delete from tocsin_internal.signaled_failures

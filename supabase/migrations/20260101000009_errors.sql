@@ -73,16 +73,32 @@ comment on column tocsin_internal.installation.ingest_bite is
 create function tocsin_internal.describe_runs(p_source_id text, p_run_ids text[])
 returns table (source_id text, run_id text, project_id text, workflow_id text, workflow_name text,
   node text, error text, attempt int)
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set lock_timeout = '1s'
 as $$
+declare
+  v_half constant int := cardinality(p_run_ids) / 2;
 begin
   return query execute format(
     'select %L::text, d.run_id, d.project_id, d.workflow_id, d.workflow_name, d.node, d.error,
        d.attempt from tocsin_internal.%I($1) as d', p_source_id, 'describe_' || p_source_id)
     using p_run_ids;
-exception when others then
-  -- the host changed its table: the failures still count, without their text
-  perform tocsin_internal.record_fault('describe_runs', sqlstate, sqlerrm, p_source_id);
+exception
+  when lock_not_available then
+    raise; -- the host is changing its table: ingestion asks again later
+  when data_exception then
+    -- a value that cannot be read must not take the text of all the others with it
+    if v_half > 0 then
+      return query
+        select * from tocsin_internal.describe_runs(p_source_id, p_run_ids[: v_half])
+        union all
+        select * from tocsin_internal.describe_runs(p_source_id, p_run_ids[v_half + 1 :]);
+    else
+      perform tocsin_internal.record_fault('describe_runs', sqlstate, sqlerrm,
+        format('run %s of %s', p_run_ids[1], p_source_id));
+    end if;
+  when others then
+    -- the host changed its table: the failures still count, without their text
+    perform tocsin_internal.record_fault('describe_runs', sqlstate, sqlerrm, p_source_id);
 end
 $$;
 
@@ -117,7 +133,8 @@ as $$
       coalesce(m.project_id, d.project_id, ''), coalesce(m.workflow_id, d.workflow_id, ''),
       tocsin_internal.redact(d.workflow_name), m.source_id, m.run_id,
       tocsin_internal.redact(left(d.node, 200)), d.attempt,
-      tocsin_internal.redact(left(d.error, 8192)), p_now
+      -- a secret that the cut divides would not be known for one: cut after redacting
+      left(tocsin_internal.redact(left(d.error, 12000)), 8192), p_now
     from message m
     left join described d on d.source_id = m.source_id and d.run_id = m.run_id
     on conflict (error_id) do nothing
@@ -202,7 +219,15 @@ begin
     delete from tocsin_internal.claimed_failures
     where msg_id in (select m.msg_id from unnest(p_messages) as m);
     return;
-  exception when others then
+  exception when lock_not_available then
+    -- the host is changing a table of its runs: all of them wait, for their text
+    perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,
+      format('%s failures wait', v_count));
+    perform pgmq.set_vt('tocsin_failures', m.msg_id, 5) from unnest(p_messages) as m;
+    delete from tocsin_internal.claimed_failures
+    where msg_id in (select m.msg_id from unnest(p_messages) as m);
+    return;
+  when others then
     if v_count = 1 then
       v_message := p_messages[1];
       perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,

@@ -154,7 +154,9 @@ begin
     limit v_batch));
   delete from tocsin.error_metrics where error_id = any (array(
     select error_id from tocsin.error_metrics
-    where timestamp < p_now - interval '30 days' limit v_batch));
+    -- by when it came in: a run that was imported late has its summary still to come
+    where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
+    limit v_batch));
   delete from tocsin.project_members m
   where not exists (select from auth.users u where u.id = m.user_id);
   delete from tocsin.operators o

@@ -256,6 +256,16 @@ begin
     ) then
       v_problem := 'the trigger is gone or off';
     end if;
+    if v_problem is null and not exists (
+      select from pg_catalog.pg_proc p
+      where p.oid = to_regproc(format('tocsin_internal.%I', 'describe_' || p_source.source_id))
+        and position(format('from %s r', p_source.run_table) in p.prosrc) > 0
+    ) then
+      return query select 'watching ' || p_source.source_id, 'fail',
+        format('%s was renamed: its failures come without their text.', p_source.run_table),
+        'select tocsin.setup();';
+      return;
+    end if;
     if v_problem is not null then
       return query select 'watching ' || p_source.source_id, 'fail',
         format('%s: %s', v_table, v_problem),
