@@ -3,7 +3,8 @@
 //   POST /emails            as Resend's API
 //   GET  /                  the page
 //   GET  /_messages         everything, newest first; DELETE empties it
-//   GET  /_messages/:id     one; /_messages/:id/html is its HTML alone, in a sandbox
+//   GET  /_messages/:id     one; /_messages/:id/html is its HTML alone, in a sandbox, and with
+//                           ?scheme=light or dark in those colours
 //   POST /_control          {"fail": [{"status": 500, "times": 2}]}: how the next requests fare
 
 import { z } from "zod";
@@ -59,7 +60,7 @@ export async function startInbox(options: InboxOptions): Promise<Inbox> {
   const failures: Failure[] = [];
 
   const server = await serveFetch(options.port, async (request) => {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     const route = `${request.method} ${pathname}`;
     if (route === "POST /emails") return toResponse(await takeEmail(request));
     if (route === "POST /_control") return await takeControl(request);
@@ -76,7 +77,9 @@ export async function startInbox(options: InboxOptions): Promise<Inbox> {
     if (id === undefined) return pageFile(pathname.slice(1)) ?? notFound();
     const message = store.entries.find((entry) => entry.id === id);
     if (message === undefined) return notFound();
-    return part === undefined ? json(message) : sandboxed(message.html);
+    return part === undefined
+      ? json(message)
+      : sandboxed(inScheme(message.html, searchParams.get("scheme")));
   });
 
   async function takeEmail(request: Request): Promise<Answer> {
@@ -135,6 +138,14 @@ function toResponse({ status, body, headers = {} }: Answer): Response {
 /** What the list of the page needs. */
 function summary({ id, received_at, from, to, subject, tags, repeat_count }: Message) {
   return { id, received_at, from, to, subject, tags, repeat_count };
+}
+
+/** The email as a mail program in light or dark shows it, whatever the browser is in. */
+function inScheme(html: string, scheme: string | null): string {
+  if (scheme !== "light" && scheme !== "dark") return html;
+  return html.replace(/@media\s*\(prefers-color-scheme:\s*(light|dark)\)/g, (_, wanted) =>
+    wanted === scheme ? "@media all" : "@media not all",
+  );
 }
 
 /**
