@@ -3,6 +3,7 @@
 
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
+import postgres from "postgres";
 import type { ProjectConfig } from "./config.ts";
 import type { Keys } from "./keys.ts";
 
@@ -11,6 +12,13 @@ export type Lite = {
   /** Forgets what it knows of the database's tables and functions. */
   reloadSchema: () => Promise<void>;
   close: () => Promise<void>;
+};
+
+// Lite prints every error of the database's, even one that it is to answer with, as when somebody
+// has no right to a table. The caller has it; the terminal of the stack need not.
+const print = console.error;
+console.error = (...values: unknown[]) => {
+  if (!(values[0] instanceof postgres.PostgresError)) print(...values);
 };
 
 /** Without settings it only makes the Auth tables: enough for a database that nobody calls. */
