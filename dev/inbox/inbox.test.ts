@@ -3,7 +3,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { z } from "zod";
 import { startInbox, type Inbox, type InboxOptions } from "./inbox.ts";
+import { messageSchema } from "./resend.ts";
+
+/** What Resend answers: an id, or what is wrong. */
+const answerSchema = z.object({
+  id: z.string().default(""),
+  statusCode: z.number().optional(),
+  name: z.string().default(""),
+  message: z.string().default(""),
+});
 
 const email = {
   from: "Tocsin <alerts@shop.example>",
@@ -26,7 +36,11 @@ async function send(inbox: Inbox, body: unknown = email, headers: Record<string,
     headers: { authorization: "Bearer re_123", "content-type": "application/json", ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: answerSchema.parse(await response.json()),
+  };
 }
 
 test("an email is taken, answered with an id, and listed with all that came", async (t) => {
@@ -34,13 +48,14 @@ test("an email is taken, answered with an id, and listed with all that came", as
   const answer = await send(inbox, email, { "idempotency-key": "k1" });
   assert.equal(answer.status, 200);
   assert.match(answer.body.id, /^[0-9a-f-]{36}$/);
-  const { messages } = await (await fetch(`${inbox.url}/_messages`)).json();
+  const list = z.object({ messages: z.array(messageSchema) });
+  const { messages } = list.parse(await (await fetch(`${inbox.url}/_messages`)).json());
   assert.equal(messages.length, 1);
-  assert.equal(messages[0].id, answer.body.id);
-  assert.equal(messages[0].subject, email.subject);
-  assert.deepEqual(messages[0].to, email.to);
-  assert.deepEqual(messages[0].tags, email.tags);
-  assert.equal(messages[0].idempotency_key, "k1");
+  assert.equal(messages[0]?.id, answer.body.id);
+  assert.equal(messages[0]?.subject, email.subject);
+  assert.deepEqual(messages[0]?.to, email.to);
+  assert.deepEqual(messages[0]?.tags, email.tags);
+  assert.equal(messages[0]?.idempotency_key, "k1");
 });
 
 test("it listens on the loopback address only", async (t) => {
@@ -62,6 +77,7 @@ test("without a key, or with a wrong one, Resend's errors are answered", async (
   const missing = await send(inbox, email, { authorization: "" });
   assert.equal(missing.status, 401);
   assert.deepEqual(missing.body, {
+    id: "",
     statusCode: 401,
     message: "Missing API Key",
     name: "missing_api_key",
@@ -206,7 +222,7 @@ test("the page is there with its parts, under a policy that lets nothing else in
     /default-src 'none'; script-src 'self'/,
   );
   const html = await page.text();
-  for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
+  for (const [, path = ""] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
     assert.equal((await fetch(inbox.url + path)).status, 200, path);
   }
   assert.ok(!/https?:\/\//.test(html), "nothing from elsewhere");
@@ -224,7 +240,7 @@ test("nothing but the pages' own files is served", async (t) => {
   ]) {
     const answer = await fetch(inbox.url + path);
     assert.equal(answer.status, 404, path);
-    assert.equal((await answer.json()).error.code, "not_found");
+    assert.match(await answer.text(), /"code":"not_found"/);
   }
 });
 
