@@ -156,7 +156,6 @@ declare
   v_started_at timestamptz;
   v_finished_at timestamptz;
   v_finished_before timestamptz;
-  v_is_read boolean;
   v_problem text;
 begin
   begin
@@ -181,12 +180,12 @@ begin
     v_workflow_id := %7$s;
     v_started_at := %8$s;
     v_finished_at := %9$s;
-    v_is_read := true;
   exception when others then
-    v_is_read := false; -- this session was compiled before an ALTER TABLE: ask by name
+    v_problem := sqlerrm;
   end;
 
-  if v_is_read is not true then
+  if v_problem is not null then
+    -- this session was compiled before an ALTER TABLE: read the row by name
     begin
       select r.outcome, r.before, r.run_id, r.project_id, r.workflow_id, r.started_at,
         r.finished_at, r.finished_before
@@ -194,6 +193,7 @@ begin
         v_finished_at, v_finished_before
       from tocsin_internal.read_run(%10$L,
         case tg_op when 'UPDATE' then to_jsonb(old) end, to_jsonb(new)) as r;
+      v_problem := null;
     exception when others then
       v_problem := sqlerrm;
     end;
