@@ -56,6 +56,7 @@ function payload(notification: Notification, limits: Limits) {
   const data = {
     version: notification.version,
     notification_id: notification.notification_id,
+    purpose: notification.purpose,
     kind: notification.kind,
     severity: notification.severity,
     setting: {
@@ -88,6 +89,8 @@ function payload(notification: Notification, limits: Limits) {
         run_url: linkable(run.run_url, limits.other),
       })),
     },
+    throttle: notification.throttle,
+    decided_at: notification.decided_at,
   };
   return {
     type: webhookType(notification),

@@ -14,7 +14,9 @@ Deno.test("the body says its type, when it was decided, and everything a receive
   assert.equal(body.data.event.run_url, "https://app.example/runs/8f3c2a44");
   assert.equal(body.data.setting.name, "Every failed run");
   assert.equal(body.data.held_back, null);
-  assert.equal("throttle" in body.data, false, "how the setting throttles is its own affair");
+  assert.equal(body.data.purpose, "first");
+  assert.deepEqual(body.data.throttle, { limit: 1, window_seconds: 300 });
+  assert.equal(body.data.decided_at, "2026-11-21T09:02:13+00:00");
   assert.equal("truncated" in body.data, false);
 });
 
