@@ -121,7 +121,8 @@ begin
     select m.*, case
       when m.setting_id is null then 'unmatched'
       when not m.has_channel then 'no_channel'
-      when m.window_id is null or m.place <= m.throttle_limit - m.notified_count then 'notified'
+      when m.throttle_window = interval '0'
+        or m.place <= m.throttle_limit - coalesce(m.notified_count, 0) then 'notified'
       else 'throttled' end::tocsin.decision as decision
     from matched m
   ),
@@ -156,9 +157,10 @@ begin
         '%s UTC at the latest.', d.throttle_limit,
         tocsin_internal.say_interval(d.throttle_window),
         to_char(d.closes_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
-      else case when d.window_id is null then 'Notified: the setting does not throttle.'
+      else case when d.throttle_window = interval '0' then
+          'Notified: the setting does not throttle.'
         else format('Notified: number %s of the %s that the setting allows in %s.',
-          d.notified_count + d.place, d.throttle_limit,
+          coalesce(d.notified_count, 0) + d.place, d.throttle_limit,
           tocsin_internal.say_interval(d.throttle_window)) end
     end,
     case when d.decision = 'notified' then d.notification_id end, d.window_id, d.source_id,
@@ -213,6 +215,9 @@ declare
   v_summary_id uuid;
   v_count bigint := 0;
 begin
+  -- Deciding and closing take turns: a window must not end while something is held back into it.
+  perform pg_advisory_xact_lock(hashtext('tocsin'), hashtext('admission'));
+
   for v_window in
     select * from tocsin_internal.throttle_windows
     where closed_at is null and closes_at <= p_now

@@ -15,7 +15,7 @@ $$, array[
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text)',
-  'tocsin.release_deliveries(uuid[])',
+  'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin_internal.capture_runs()',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.is_operator()',

@@ -13,7 +13,7 @@ $$, array[
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text)',
-  'tocsin.release_deliveries(uuid[])'
+  'tocsin.release_deliveries(uuid[],integer[])'
 ], 'What only the service may call is the sender''s part, and nothing else.');
 
 select * from finish();
