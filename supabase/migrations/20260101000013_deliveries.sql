@@ -232,8 +232,7 @@ begin
   select k.delivery_id, k.attempt_count, c.channel_id, c.kind, c.name,
     case c.kind when 'email' then jsonb_build_object('to', c.recipients)
       when 'webhook' then jsonb_build_object('url', c.url, 'headers', c.headers) end,
-    array(select v.decrypted_secret from vault.decrypted_secrets v
-      where v.id = c.secret_id and v.decrypted_secret is not null),
+    array_remove(array[tocsin_internal.read_secret(c.secret_id)], null),
     k.created_at, n.content
   from claimed k
   join tocsin.alert_channels c on c.channel_id = k.channel_id
@@ -319,26 +318,30 @@ comment on function tocsin.record_attempt(uuid, int, text, timestamptz, timestam
   'Records how an attempt ended: delivered, retry (at p_next_attempt_at) or dead. Returns the '
   'delivery''s state, or stale when the lease was lost. For service_role. Raises TC014.';
 
-create function tocsin.release_deliveries(p_delivery_ids uuid[]) returns int
+create function tocsin.release_deliveries(p_delivery_ids uuid[], p_attempts int[]) returns int
 language plpgsql security definer set search_path = ''
 as $$
 declare
-  v_count int;
+  v_msg_ids bigint[];
 begin
   with released as (
-    update tocsin.deliveries set state = 'pending', lease_until = null,
-      attempt_count = attempt_count - 1
-    where delivery_id = any (p_delivery_ids) and state = 'sending'
-    returning msg_id
+    update tocsin.deliveries d set state = 'pending', lease_until = null,
+      attempt_count = d.attempt_count - 1
+    from unnest(p_delivery_ids, p_attempts) as claim (delivery_id, attempt)
+    where d.delivery_id = claim.delivery_id and d.state = 'sending'
+      and d.attempt_count = claim.attempt
+    returning d.msg_id
   )
-  select count(pgmq.set_vt('tocsin_deliveries', msg_id, 0)) into v_count from released
-  where msg_id is not null;
-  return v_count;
+  select array_agg(msg_id) into v_msg_ids from released;
+  perform pgmq.set_vt('tocsin_deliveries', msg_id, 0)
+  from unnest(v_msg_ids) as msg_id where msg_id is not null;
+  return coalesce(cardinality(v_msg_ids), 0);
 end
 $$;
 
-comment on function tocsin.release_deliveries(uuid[]) is
-  'Gives claims back that were not attempted. Returns how many. For service_role.';
+comment on function tocsin.release_deliveries(uuid[], int[]) is
+  'Gives claims back that were not attempted: deliveries, and for each the attempt that its claim '
+  'began, since only the claim that still holds the lease may. Returns how many. For service_role.';
 
 -- Row-level security and privileges ---------------------------------------------------------------
 
@@ -366,9 +369,9 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.check_doorbell(text), tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
     text),
-  tocsin.release_deliveries(uuid[]) from public, anon, authenticated;
+  tocsin.release_deliveries(uuid[], int[]) from public, anon, authenticated;
 grant execute on function tocsin.check_doorbell(text),
   tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
     text),
-  tocsin.release_deliveries(uuid[]) to service_role;
+  tocsin.release_deliveries(uuid[], int[]) to service_role;

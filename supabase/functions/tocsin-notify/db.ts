@@ -22,6 +22,9 @@ export interface Attempt {
 
 export type DeliveryState = "delivered" | "pending" | "dead" | "stale";
 
+/** One claim of a delivery: the attempt tells it from every other. */
+export type ClaimKey = Pick<Claim, "delivery_id" | "attempt">;
+
 export interface Claims {
   claims: Claim[];
   /** Rows that cannot be read, as text. Their lease runs out and they are claimed again. */
@@ -32,7 +35,8 @@ export interface Database {
   checkDoorbell(token: string): Promise<boolean>;
   claimDeliveries(limit: number, leaseSeconds: number): Promise<Claims>;
   recordAttempt(attempt: Attempt): Promise<DeliveryState>;
-  releaseDeliveries(deliveryIds: readonly string[]): Promise<number>;
+  /** Gives claims back, each only while this claim of it still holds the lease. */
+  releaseDeliveries(claims: readonly ClaimKey[]): Promise<number>;
 }
 
 export class DatabaseError extends Error {
@@ -108,8 +112,15 @@ export function createDatabase(
         z.enum(["delivered", "pending", "dead", "stale"]),
       ),
 
-    releaseDeliveries: (deliveryIds) =>
-      call("release_deliveries", { p_delivery_ids: deliveryIds }, z.number().int()),
+    releaseDeliveries: (claims) =>
+      call(
+        "release_deliveries",
+        {
+          p_delivery_ids: claims.map((claim) => claim.delivery_id),
+          p_attempts: claims.map((claim) => claim.attempt),
+        },
+        z.number().int(),
+      ),
   };
 }
 

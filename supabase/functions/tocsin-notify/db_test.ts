@@ -94,10 +94,13 @@ Deno.test("an attempt is recorded with every parameter of the contract", async (
   });
 });
 
-Deno.test("claims are given back by id", async () => {
+Deno.test("claims are given back by id and attempt", async () => {
   await using server = serve(() => Response.json(1));
-  assert.equal(await database(server).releaseDeliveries([id]), 1);
-  assert.deepEqual(JSON.parse(server.received[0]?.body ?? ""), { p_delivery_ids: [id] });
+  assert.equal(await database(server).releaseDeliveries([{ delivery_id: id, attempt: 3 }]), 1);
+  assert.deepEqual(JSON.parse(server.received[0]?.body ?? ""), {
+    p_delivery_ids: [id],
+    p_attempts: [3],
+  });
 });
 
 const faults: [string, number, object, string, RegExp][] = [

@@ -22,7 +22,7 @@ export interface DrainResult {
   dead: number;
   /** Given back without an attempt. */
   released: number;
-  /** Attempted, but not recorded: the database was away, or the lease was lost. */
+  /** Neither recorded nor given back: the database was away, or the lease was lost. */
   unrecorded: number;
 }
 
@@ -55,7 +55,7 @@ export class Drain {
   readonly #startedAt: number;
   readonly #lanes = new Map<string, Lane>();
   readonly #pending = new Set<Promise<void>>();
-  readonly #held: string[] = [];
+  readonly #held: Claim[] = [];
   readonly #result: DrainResult = {
     claimed: 0,
     delivered: 0,
@@ -206,13 +206,13 @@ export class Drain {
 
   /** The first in the lane that may still begin. */
   #next(lane: Lane): Waiting | undefined {
-    const late: string[] = [];
+    const late: Claim[] = [];
     let next = this.#take(lane);
     while (next !== undefined) {
       const leaseEnds = next.claimedAt + this.#limits.leaseSeconds * 1_000;
       const endsAtLatest = this.#deps.now().getTime() + this.#limits.sendTimeoutMs + leaseMarginMs;
       if (lane.unansweredInARow >= this.#limits.unanswered) this.#hold(next.claim);
-      else if (endsAtLatest > leaseEnds) late.push(next.claim.delivery_id);
+      else if (endsAtLatest > leaseEnds) late.push(next.claim);
       else break;
       next = this.#take(lane);
     }
@@ -227,7 +227,7 @@ export class Drain {
   }
 
   #hold(claim: Claim): void {
-    this.#held.push(claim.delivery_id);
+    this.#held.push(claim);
     if (this.#held.length >= mostHeld) this.#nothingLeft = true;
   }
 
@@ -280,18 +280,19 @@ export class Drain {
   }
 
   /** They are due at once, so there is something left to claim. */
-  async #releaseLate(ids: readonly string[]): Promise<void> {
-    await this.#release(ids);
+  async #releaseLate(claims: readonly Claim[]): Promise<void> {
+    await this.#release(claims);
     this.#nothingLeft = false;
   }
 
-  async #release(ids: readonly string[]): Promise<void> {
+  async #release(claims: readonly Claim[]): Promise<void> {
     try {
-      await this.#deps.db.releaseDeliveries(ids);
-      this.#result.released += ids.length;
+      const released = await this.#deps.db.releaseDeliveries(claims);
+      this.#result.released += released;
+      this.#result.unrecorded += claims.length - released;
     } catch (error) {
-      this.#result.unrecorded += ids.length;
-      this.#deps.log.warn("release_failed", { count: ids.length, error: messageOf(error) });
+      this.#result.unrecorded += claims.length;
+      this.#deps.log.warn("release_failed", { count: claims.length, error: messageOf(error) });
     }
   }
 }

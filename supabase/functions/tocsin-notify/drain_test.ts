@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AnyChannel, Message, SendResult } from "./channels/channel.ts";
 import { DatabaseError } from "./db.ts";
 import { defaultLimits, type Deps, type Limits } from "./deps.ts";
-import { Drain } from "./drain.ts";
+import { Drain, type DrainResult } from "./drain.ts";
 import type { Claim } from "./notification.ts";
 import {
   claim,
@@ -41,8 +41,15 @@ function claims(count: number, overrides: Partial<Claim> = {}): Claim[] {
   return Array.from({ length: count }, () => claim(overrides));
 }
 
+function counts(some: Partial<DrainResult>): DrainResult {
+  return {
+    ...{ claimed: 0, delivered: 0, retried: 0, dead: 0, released: 0, unrecorded: 0 },
+    ...some,
+  };
+}
+
 /** Every claim ended in one way; none is missing and none is counted twice. */
-function assertConserved(result: Awaited<ReturnType<Drain["run"]>>): void {
+function assertConserved(result: DrainResult): void {
   const { claimed, delivered, retried, dead, released, unrecorded } = result;
   assert.equal(claimed, delivered + retried + dead + released + unrecorded, JSON.stringify(result));
 }
@@ -59,14 +66,7 @@ Deno.test(
       sent.push(message.deliveryId);
       return taken;
     }).run();
-    assert.deepEqual(result, {
-      claimed: 130,
-      delivered: 130,
-      retried: 0,
-      dead: 0,
-      released: 0,
-      unrecorded: 0,
-    });
+    assert.deepEqual(result, counts({ claimed: 130, delivered: 130 }));
     assert.deepEqual(sent.sort(), ids);
     assert.deepEqual(db.recorded.map((attempt) => attempt.deliveryId).sort(), ids);
   },
@@ -195,14 +195,7 @@ Deno.test("a record that fails is told and stops nothing", async () => {
       : record(attempt);
   const log = recordingLog();
   const result = await drainOf(db, () => taken, {}, { log }).run();
-  assert.deepEqual(result, {
-    claimed: 20,
-    delivered: 19,
-    retried: 0,
-    dead: 0,
-    released: 0,
-    unrecorded: 1,
-  });
+  assert.deepEqual(result, counts({ claimed: 20, delivered: 19, unrecorded: 1 }));
   assert.deepEqual(
     log.lines.map((line) => line.event),
     ["record_failed"],
@@ -247,14 +240,7 @@ Deno.test(
     db.claimDeliveries = (limit, lease) =>
       db.claims >= 1 ? Promise.reject(down) : claimNow(limit, lease);
     const result = await drainOf(db, () => taken).run();
-    assert.deepEqual(result, {
-      claimed: 50,
-      delivered: 50,
-      retried: 0,
-      dead: 0,
-      released: 0,
-      unrecorded: 0,
-    });
+    assert.deepEqual(result, counts({ claimed: 50, delivered: 50 }));
   },
 );
 
@@ -286,9 +272,9 @@ Deno.test("the time's end is noticed while everything still runs", async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const give = db.releaseDeliveries;
-  db.releaseDeliveries = (ids) => {
+  db.releaseDeliveries = (claims) => {
     release();
-    return give(ids);
+    return give(claims);
   };
   const result = await drainOf(
     db,
@@ -302,17 +288,25 @@ Deno.test("the time's end is noticed while everything still runs", async () => {
   assert.ok(Date.now() - began < 5_000);
 });
 
+Deno.test("only what was still held is counted as given back", async () => {
+  const db = fakeDatabase(claims(12));
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const give = db.releaseDeliveries;
+  db.releaseDeliveries = (claims) => {
+    release();
+    return give(claims.map((claim, index) => (index < 3 ? { ...claim, attempt: 9 } : claim)));
+  };
+  const send = () => held.then(() => taken);
+  const result = await drainOf(db, send, { wallMs: 50 }).run();
+  assert.deepEqual(result, counts({ claimed: 12, delivered: 4, released: 5, unrecorded: 3 }));
+  assert.equal(db.due.length, 5);
+});
+
 Deno.test("when the count is reached it stops, and claims no more than it may send", async () => {
   const db = fakeDatabase(claims(200));
   const result = await drainOf(db, () => taken, { sends: 60 }).run();
-  assert.deepEqual(result, {
-    claimed: 60,
-    delivered: 60,
-    retried: 0,
-    dead: 0,
-    released: 0,
-    unrecorded: 0,
-  });
+  assert.deepEqual(result, counts({ claimed: 60, delivered: 60 }));
 });
 
 Deno.test("a claim whose lease could run out before its send is over is given back", async () => {

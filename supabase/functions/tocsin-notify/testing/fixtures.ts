@@ -111,14 +111,17 @@ export function fakeDatabase(due: Claim[], { retries = false } = {}): FakeDataba
       }
       return Promise.resolve(attempt.outcome);
     },
-    releaseDeliveries: (ids) => {
-      db.released.push(...ids);
-      for (const id of ids) {
-        const row = claimed.get(id);
-        claimed.delete(id);
-        if (row !== undefined) db.due.push(row);
+    releaseDeliveries: (keys) => {
+      const held = keys.flatMap(({ delivery_id, attempt }) => {
+        const row = claimed.get(delivery_id);
+        return row?.attempt === attempt ? [row] : [];
+      });
+      for (const row of held) {
+        claimed.delete(row.delivery_id);
+        db.released.push(row.delivery_id);
+        db.due.push(row);
       }
-      return Promise.resolve(ids.length);
+      return Promise.resolve(held.length);
     },
   };
   return db;
@@ -157,6 +160,12 @@ export function testDeps(
   };
 }
 
+/** A ring that waits for the drain and is answered with its result. */
+export function ringAndWait() {
+  return ring({ type: "drain", wait: true });
+}
+
+/** A ring as the database's. */
 export function ring(body: unknown = { type: "drain" }, headers: Record<string, string> = {}) {
   return new Request("http://127.0.0.1/tocsin-notify", {
     method: "POST",
