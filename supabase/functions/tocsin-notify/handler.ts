@@ -1,6 +1,10 @@
 /**
  * tocsin-notify: rung by the database when deliveries are due. The doorbell's token opens nothing
  * but a drain, and it is checked before anything else is looked at.
+ *
+ * A ring is answered at once and drained afterwards: pg_net sends a batch of requests together and
+ * waits for the slowest, so that a ring held open would hold up the host's own webhooks.
+ * `{"type":"drain","wait":true}` is for hands and tests: it waits, and is answered with the result.
  */
 import { z } from "zod";
 import { ConfigurationError, readText } from "../_shared/env.ts";
@@ -11,7 +15,7 @@ import { DatabaseError } from "./db.ts";
 import { defaultLimits, type Deps } from "./deps.ts";
 import { Drain, type DrainResult } from "./drain.ts";
 
-const body = z.object({ type: z.literal("drain") });
+const body = z.object({ type: z.literal("drain"), wait: z.boolean().default(false) });
 const longestToken = 512;
 const longestBody = 4_096;
 
@@ -50,16 +54,21 @@ async function handle(
   if (!parsed.success) {
     return errorResponse(400, {
       code: "invalid_body",
-      message: 'The body is to be {"type":"drain"}.',
+      message: 'The body is to be {"type":"drain"}, or {"type":"drain","wait":true}.',
       issues: issuesOf(parsed.error),
     });
   }
 
-  const draining = drainOnce();
-  deps.keepAlive(draining.catch(() => undefined));
-  const result = await draining;
-  if (result.claimed > 0) deps.log.info("drained", { ...result });
-  return json(200, result);
+  const draining = drainOnce().then((result) => {
+    if (result.claimed > 0) deps.log.info("drained", { ...result });
+    return result;
+  });
+  if (parsed.data.wait) {
+    deps.keepAlive(draining.catch(() => undefined));
+    return json(200, await draining);
+  }
+  deps.keepAlive(draining.catch((error: unknown) => logFailure(error, deps)));
+  return json(202, { accepted: true });
 }
 
 /**
@@ -108,18 +117,20 @@ async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-function failure(error: unknown, { log }: Deps): Response {
-  if (error instanceof ConfigurationError) {
-    log.error(error.code, { message: error.message });
-    return errorResponse(500, { code: error.code, message: error.message, hint: error.hint });
+function failure(error: unknown, deps: Deps): Response {
+  logFailure(error, deps);
+  if (error instanceof ConfigurationError || error instanceof DatabaseError) {
+    const status = error instanceof ConfigurationError ? 500 : 503;
+    return errorResponse(status, { code: error.code, message: error.message, hint: error.hint });
   }
-  if (error instanceof DatabaseError) {
-    log.error(error.code, { message: error.message });
-    return errorResponse(503, { code: error.code, message: error.message, hint: error.hint });
-  }
-  log.error("unexpected", { message: messageOf(error) });
   return errorResponse(500, {
     code: "unexpected",
     message: "tocsin-notify failed. Its log says why.",
   });
+}
+
+function logFailure(error: unknown, { log }: Deps): void {
+  const known = error instanceof ConfigurationError || error instanceof DatabaseError;
+  const fields = { message: messageOf(error), ...(known ? { hint: error.hint } : {}) };
+  log.error(known ? error.code : "unexpected", fields);
 }

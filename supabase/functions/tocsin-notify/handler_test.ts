@@ -10,6 +10,7 @@ import {
   rawNotification,
   recordingLog,
   ring,
+  ringAndWait,
   secret,
   testDeps,
   token,
@@ -17,6 +18,10 @@ import {
 
 function hook(server: TestServer, more: object = {}) {
   return claim({ channel_config: { url: `${server.url}/hooks/ops`, ...more } });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 function handlerFor(server: TestServer, db: ReturnType<typeof fakeDatabase>, values = {}) {
@@ -58,15 +63,24 @@ Deno.test("the token is never logged, whatever goes wrong", async () => {
   const log = recordingLog();
   const db = fakeDatabase([claim()]);
   db.recordAttempt = () => Promise.reject(new Error("gone"));
+  await createHandler(testDeps({ db, log }))(ringAndWait());
+  db.claimDeliveries = () => Promise.reject(new Error("gone"));
   await createHandler(testDeps({ db, log }))(ring());
   db.checkDoorbell = () => Promise.reject(new Error("gone"));
   await createHandler(testDeps({ db, log }))(ring());
-  assert.ok(log.lines.length >= 2);
+  await until(() => log.lines.length >= 3);
   assert.ok(!JSON.stringify(log.lines).includes(token));
 });
 
 Deno.test("a body that is not a drain is 400 with what is wrong", async () => {
-  for (const body of [{}, { type: "stop" }, "drain", { type: "drain", pad: "x".repeat(5_000) }]) {
+  const bodies = [
+    {},
+    { type: "stop" },
+    "drain",
+    { type: "drain", wait: "yes" },
+    { type: "drain", pad: "x".repeat(5_000) },
+  ];
+  for (const body of bodies) {
     const answer = await createHandler(testDeps())(ring(body));
     assert.equal(answer.status, 400);
     const { error } = await answer.json();
@@ -109,7 +123,7 @@ Deno.test(
       },
     });
     const db = fakeDatabase([row]);
-    const answer = await handlerFor(server, db)(ring());
+    const answer = await handlerFor(server, db)(ringAndWait());
     assert.equal(answer.status, 200);
     assert.deepEqual(await answer.json(), {
       claimed: 1,
@@ -145,7 +159,8 @@ Deno.test(
     const db = fakeDatabase([hook(server)], { retries: true });
     const handle = handlerFor(server, db);
     const outcomes = [];
-    for (let rings = 0; rings < 3; rings += 1) outcomes.push(await (await handle(ring())).json());
+    for (let rings = 0; rings < 3; rings += 1)
+      outcomes.push(await (await handle(ringAndWait())).json());
     assert.deepEqual(
       outcomes.map(({ retried, delivered }) => [retried, delivered]),
       [
@@ -175,7 +190,7 @@ Deno.test("429 with Retry-After is tried again no earlier than asked", async () 
     () => new Response("", { status: 429, headers: { "retry-after": "600" } }),
   );
   const db = fakeDatabase([hook(server)]);
-  await handlerFor(server, db)(ring());
+  await handlerFor(server, db)(ringAndWait());
   const [attempt] = db.recorded;
   assert.ok(attempt?.nextAttemptAt);
   const wait = attempt.nextAttemptAt.getTime() - attempt.finishedAt.getTime();
@@ -191,7 +206,7 @@ Deno.test("an address inside is dead at once, with why and what to do", async ()
   ];
   const db = fakeDatabase(rows);
   const deps = testDeps({ db, resolve: () => Promise.resolve(["169.254.169.254"]) });
-  const answer = await createHandler(deps)(ring());
+  const answer = await createHandler(deps)(ringAndWait());
   assert.equal((await answer.json()).dead, 3);
   const errors = db.recorded.map((attempt) => attempt.error).join("\n");
   assert.match(errors, /is not https\. Use an https address/);
@@ -209,7 +224,7 @@ Deno.test("nothing leaves unsigned", async () => {
     { ...hook(server), channel_secrets: [] },
     { ...hook(server), channel_secrets: ["plain"] },
   ]);
-  const answer = await handlerFor(server, db)(ring());
+  const answer = await handlerFor(server, db)(ringAndWait());
   assert.equal((await answer.json()).retried, 2);
   assert.match(db.recorded[0]?.error ?? "", /no secret to sign with.*tocsin\.doctor\(\)/);
   assert.match(db.recorded[1]?.error ?? "", /whsec_/);
@@ -228,7 +243,7 @@ Deno.test("an email and a webhook leave in one drain", async () => {
     RESEND_API_KEY: "re_test",
     RESEND_BASE_URL: server.url,
     TOCSIN_EMAIL_FROM: "alerts@shop.example",
-  })(ring());
+  })(ringAndWait());
   assert.equal((await answer.json()).delivered, 2);
   assert.deepEqual(server.received.map((request) => request.path).sort(), [
     "/emails",
@@ -241,6 +256,32 @@ Deno.test("an email and a webhook leave in one drain", async () => {
 });
 
 Deno.test(
+  "a ring is answered 202 at once, while a slow receiver is still being sent to",
+  async () => {
+    let answerReceiver = () => {};
+    await using server = serve(
+      () => new Promise((resolve) => (answerReceiver = () => resolve(new Response("at last")))),
+    );
+    const db = fakeDatabase([hook(server)]);
+    const kept: Promise<unknown>[] = [];
+    const deps = testDeps({
+      db,
+      keepAlive: (work) => kept.push(work),
+      values: { TOCSIN_ALLOW_INSECURE_HOSTS: server.host },
+    });
+    const answer = await createHandler(deps)(ring());
+    assert.equal(answer.status, 202);
+    assert.deepEqual(await answer.json(), { accepted: true });
+    await until(() => server.received.length === 1);
+    assert.equal(db.recorded.length, 0, "the receiver has not answered yet");
+    assert.equal(kept.length, 1, "and the function is kept alive for it");
+    answerReceiver();
+    await kept[0];
+    assert.equal(db.recorded[0]?.outcome, "delivered");
+  },
+);
+
+Deno.test(
   "rung again during a drain, that one looks again and the second has nothing to count",
   async () => {
     let answerFirst = () => {};
@@ -251,33 +292,50 @@ Deno.test(
     );
     const db = fakeDatabase([hook(server)]);
     const handle = handlerFor(server, db);
-    const first = handle(ring());
-    while (server.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const first = handle(ringAndWait());
+    await until(() => server.received.length === 1);
     db.due.push(hook(server));
-    const second = await (await handle(ring())).json();
+    const second = await (await handle(ringAndWait())).json();
     assert.equal(second.claimed, 0);
-    while (server.received.length === 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => server.received.length === 2);
     answerFirst();
     assert.equal((await (await first).json()).delivered, 2);
-    assert.equal(
-      (await (await handle(ring())).json()).claimed,
-      0,
-      "and after it a ring drains anew",
-    );
+    const third = await (await handle(ringAndWait())).json();
+    assert.equal(third.claimed, 0, "and after it a ring drains anew");
   },
 );
 
 Deno.test(
-  "the drain is kept alive should the ringer hang up, and its failure is still answered",
+  "a drain that fails in the background is logged, and the next ring is served",
+  async () => {
+    const kept: Promise<unknown>[] = [];
+    const db = fakeDatabase([]);
+    const claimNow = db.claimDeliveries;
+    db.claimDeliveries = () =>
+      Promise.reject(new DatabaseError("migrations_missing", "gone", "push"));
+    const log = recordingLog();
+    const handle = createHandler(testDeps({ db, log, keepAlive: (work) => kept.push(work) }));
+    assert.equal((await handle(ring())).status, 202);
+    await kept[0];
+    const line = log.lines.find(({ event }) => event === "migrations_missing");
+    assert.equal(line?.level, "error");
+    assert.match(line?.text ?? "", /gone.*push/);
+    db.claimDeliveries = claimNow;
+    assert.equal((await handle(ringAndWait())).status, 200);
+  },
+);
+
+Deno.test(
+  "the drain is kept alive should the ringer hang up, and who waits is told of its failure",
   async () => {
     const kept: Promise<unknown>[] = [];
     const db = fakeDatabase([]);
     db.claimDeliveries = () =>
       Promise.reject(new DatabaseError("database_unavailable", "gone", "h"));
-    const answer = await createHandler(testDeps({ db, keepAlive: (work) => kept.push(work) }))(
-      ring(),
-    );
+    const handle = createHandler(testDeps({ db, keepAlive: (work) => kept.push(work) }));
+    const answer = await handle(ringAndWait());
     assert.equal(answer.status, 503);
+    assert.equal((await answer.json()).error.code, "database_unavailable");
     assert.equal(kept.length, 1);
     await kept[0];
   },
@@ -311,7 +369,7 @@ Deno.test("the whole function, over a Data API: checked, claimed, sent, recorded
   };
   const env = { get: (name: string) => values[name] };
   const handle = createHandler({ ...testDeps({ db: createDatabase(env, fetch) }), env });
-  const answer = await handle(ring());
+  const answer = await handle(ringAndWait());
   assert.equal((await answer.json()).delivered, 1);
   const calls = api.received.map((request) => request.path.split("/").at(-1));
   assert.deepEqual(calls.slice(0, 2), ["check_doorbell", "claim_deliveries"]);
