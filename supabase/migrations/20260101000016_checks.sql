@@ -86,6 +86,19 @@ $$;
 comment on function tocsin_internal.check_platform(timestamptz) is
   'Checks the extensions, the queues and the heart.';
 
+create function tocsin_internal.read_error(p_content text) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return p_content::jsonb -> 'error';
+exception when data_exception or program_limit_exceeded then
+  return null; -- a gateway's page, or nothing at all
+end
+$$;
+
+comment on function tocsin_internal.read_error(text) is
+  'The error in an answer of tocsin-notify: code, message and hint. Null when it tells of none.';
+
 create function tocsin_internal.check_notify(p_now timestamptz)
 returns table (check_name text, status text, detail text, hint text)
 language plpgsql stable set search_path = ''
@@ -95,6 +108,7 @@ declare
   v_is_answered boolean := false;
   v_code int;
   v_content text;
+  v_answer jsonb;
   v_error text;
   v_token text;
   v_url_status text;
@@ -113,7 +127,7 @@ begin
       'select tocsin.setup(''https://<ref>.supabase.co/functions/v1'', ''you@example.com'');' end;
 
   if tocsin_internal.has_extension('supabase_vault') then
-    select decrypted_secret into v_token from vault.decrypted_secrets
+    select tocsin_internal.read_secret(id) into v_token from vault.secrets
     where name = 'tocsin_doorbell_token';
     if v_token is not null and exists (
       select from tocsin_internal.doorbell_tokens
@@ -129,8 +143,9 @@ begin
       case when v_token_status <> 'ok' then 'select tocsin.setup();' end;
 
     select string_agg(c.name, ', ') into v_token
-    from tocsin.alert_channels c left join vault.decrypted_secrets s on s.id = c.secret_id
-    where c.kind = 'webhook' and c.is_enabled and s.decrypted_secret is null;
+    from tocsin.alert_channels c
+    where c.kind = 'webhook' and c.is_enabled
+      and tocsin_internal.read_secret(c.secret_id) is null;
     return query select 'channel secrets', case when v_token is null then 'ok' else 'fail' end,
       coalesce('These channels cannot sign: ' || v_token, 'Every webhook channel can sign.'),
       case when v_token is not null then
@@ -138,27 +153,30 @@ begin
   end if;
 
   if tocsin_internal.has_extension('pg_net') and v_here.last_doorbell_id is not null then
-    select true, r.status_code, left(r.content, 300), r.error_msg
+    select true, r.status_code, r.content, r.error_msg
     into v_is_answered, v_code, v_content, v_error
     from net._http_response r
     where r.id = v_here.last_doorbell_id
       and r.created >= v_here.last_doorbell_at - interval '1 minute';
+    v_answer := tocsin_internal.read_error(v_content);
     v_answer_status := case
       when v_is_answered is null then case
         when v_here.last_doorbell_at > p_now - interval '1 minute' then 'ok' else 'fail' end
-      when v_code between 200 and 299 or v_content like '%schema_not_exposed%' then 'ok'
+      when v_code between 200 and 299 or v_answer ->> 'code' = 'schema_not_exposed' then 'ok'
       else 'fail' end;
   end if;
   return query select 'tocsin-notify answers', v_answer_status,
     case when v_here.last_doorbell_id is null then 'It has not been needed yet.'
       when v_is_answered is null then 'No answer to the last doorbell is known yet.'
       when v_code is not null then
-        concat_ws(' ', 'Status', v_code, case when v_answer_status = 'fail' then v_content end)
+        concat_ws(' ', 'Status', v_code, case when v_answer_status = 'fail' then
+          left(coalesce(v_answer ->> 'message', v_content), 300) end)
       else coalesce(v_error, 'It did not answer in time.') end,
     case when v_answer_status = 'ok' then null
       when v_code = 404 then 'supabase functions deploy tocsin-notify'
       when v_code = 401 then
         'select tocsin.setup(); and see that verify_jwt = false stands in config.toml.'
+      when v_answer ->> 'hint' is not null then left(v_answer ->> 'hint', 300)
       else 'supabase functions deploy tocsin-notify; and see that the functions url is right.' end;
 
   v_exposed := (
@@ -166,17 +184,17 @@ begin
     from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) as setting
     where setting like 'pgrst.db_schemas=%' limit 1);
   return query select 'schema is exposed',
-    case when v_content like '%schema_not_exposed%' then 'fail'
+    case when v_answer ->> 'code' = 'schema_not_exposed' then 'fail'
       when v_exposed is not null then
         case when v_exposed ~ '\mtocsin\M' then 'ok' else 'fail' end
       when v_here.last_api_call_at is not null or v_here.last_doorbell_id is null then 'ok'
       else 'warn' end,
-    case when v_content like '%schema_not_exposed%' then
+    case when v_answer ->> 'code' = 'schema_not_exposed' then
         'tocsin-notify found that the Data API does not expose the schema tocsin.'
       when v_exposed is not null then 'Exposed are: ' || v_exposed
       when v_here.last_api_call_at is not null then 'tocsin-notify came in through the Data API.'
       else 'Nothing has come in through the Data API yet.' end,
-    case when v_content like '%schema_not_exposed%' or v_exposed !~ '\mtocsin\M'
+    case when v_answer ->> 'code' = 'schema_not_exposed' or v_exposed !~ '\mtocsin\M'
       or (v_here.last_api_call_at is null and v_here.last_doorbell_id is not null)
       then 'Add tocsin under Project Settings > Data API > Exposed '
       'schemas, or to [api].schemas in config.toml and: supabase config push' end;
@@ -202,8 +220,8 @@ begin
       else format('%s waiting, the oldest since %s UTC', v_count,
         to_char(v_oldest at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) end,
     case when v_count > 0 then
-      'select state, last_error, count(*) from tocsin.deliveries group by 1, 2; '
-      'it mostly follows from another check.' end;
+      'select state, last_error, count(*) from tocsin.deliveries group by 1, 2; it mostly '
+      'follows from another check, else the log of tocsin-notify says why.' end;
 
   select count(*) into v_count from tocsin.deliveries d
   where d.state = 'dead' and d.created_at > p_now - interval '1 day';
