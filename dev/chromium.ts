@@ -30,9 +30,10 @@ function installed(): { path: string; args: string[] } | undefined {
   const chosen = process.env["TOCSIN_CHROMIUM"];
   if (chosen) return { path: chosen, args: [] };
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const path = [...folders.flatMap((dir) => names.map((name) => join(dir, name))), ...elsewhere].find(
-    existsSync,
-  );
+  const path = [
+    ...folders.flatMap((dir) => names.map((name) => join(dir, name))),
+    ...elsewhere,
+  ].find(existsSync);
   return path === undefined ? undefined : { path, args: [] };
 }
 

@@ -4,13 +4,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { pipeline } from "node:stream/promises";
+import { settledWithin } from "./patience.ts";
 
 export type Handler = (request: Request) => Promise<Response> | Response;
 export type HttpServer = { port: number; url: string; stop: () => Promise<void> };
 
 export async function serveFetch(port: number, handler: Handler): Promise<HttpServer> {
+  const atWork = new Set<Promise<Response>>();
   const server = createServer((incoming, outgoing) => {
-    answer(incoming, outgoing, handler).catch(() => outgoing.destroy());
+    const response = respond(toRequest(incoming, outgoing), handler);
+    atWork.add(response);
+    response
+      .finally(() => atWork.delete(response))
+      .then((made) => send(made, outgoing))
+      .catch(() => outgoing.destroy());
   });
   await new Promise<void>((done, fail) => {
     server.once("error", fail);
@@ -21,27 +28,28 @@ export async function serveFetch(port: number, handler: Handler): Promise<HttpSe
   return {
     port: bound,
     url: `http://127.0.0.1:${bound}`,
-    stop: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
+    stop: async () => {
+      const closed = new Promise((done) => server.close(done));
+      // What is being worked on is finished first: it may hold a database connection.
+      await settledWithin(1_000, Promise.allSettled(atWork));
+      server.closeAllConnections();
+      await closed;
+    },
   };
 }
 
-async function answer(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  handler: Handler,
-): Promise<void> {
-  let response: Response;
+async function respond(request: Request, handler: Handler): Promise<Response> {
   try {
-    response = await handler(toRequest(incoming, outgoing));
+    return await handler(request);
   } catch (error) {
-    console.error(error);
+    // The caller has gone, so nobody wants to know.
+    if (!request.signal.aborted) console.error(error);
     const message = "The local stack failed to answer. The terminal that runs it says why.";
-    response = Response.json({ error: { code: "unexpected", message } }, { status: 500 });
+    return Response.json({ error: { code: "unexpected", message } }, { status: 500 });
   }
+}
+
+async function send(response: Response, outgoing: ServerResponse): Promise<void> {
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) {
     if (name !== "set-cookie") outgoing.setHeader(name, value);

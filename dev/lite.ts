@@ -6,6 +6,7 @@ import { createPostgresConnection } from "@supabase/lite/postgres";
 import postgres from "postgres";
 import type { ProjectConfig } from "./config.ts";
 import type { Keys } from "./keys.ts";
+import { settledWithin } from "./patience.ts";
 
 export type Lite = {
   fetch: (request: Request) => Promise<Response>;
@@ -41,7 +42,8 @@ export async function startLite(
   return {
     fetch: async (request) => app.fetch(request),
     reloadSchema: () => connection.clearSchemaCache(),
-    close: () => connection.close(),
+    // It would wait for ever for a connection that a request has lost.
+    close: () => settledWithin(1_000, connection.close()),
   };
 }
 

@@ -1,6 +1,9 @@
 // The whole local stack, for `npm start` and for the end-to-end tests: PostgreSQL with what stands
 // in for Supabase, the product on it, the API, the functions, an inbox, a webhook receiver, a demo.
 
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pushMigrations } from "./cli.ts";
 import { readProjectConfig } from "./config.ts";
@@ -16,7 +19,6 @@ import { startReceiver, type Receiver } from "./inbox/receiver.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { startLocalDatabase } from "./local-database.ts";
 import { startNet } from "./net.ts";
-import { localDir } from "./paths.ts";
 import { freePort } from "./ports.ts";
 import { superuser } from "./postgres.ts";
 
@@ -30,7 +32,11 @@ export type StackOptions = {
   keys?: Keys;
   /** True: Supabase's usual ports, or others when they are taken. False: any free ones. */
   usualPorts?: boolean;
+  /** The demo's tables, settings and workload: supabase/seed.sql and dev/demo.ts. */
   demo?: boolean;
+  /** False: the demo without its workload. */
+  workload?: boolean;
+  /** Where the functions write their logs; left out: a temporary place. */
   logDir?: string;
   /** Told as each part is up. */
   progress?: (line: string) => void;
@@ -80,7 +86,8 @@ async function startParts(
   const { progress = () => undefined, log = () => undefined } = options;
   const config = readProjectConfig();
   const keys = options.keys ?? makeKeys();
-  const logDir = options.logDir ?? join(localDir, "logs");
+  const logDir = options.logDir ?? mkdtempSync(join(tmpdir(), "tocsin-logs-"));
+  if (!options.logDir) stops.push(() => rm(logDir, { recursive: true, force: true }));
   const warnings: string[] = [];
 
   // Fetched while the database starts. Its failure is told where it is awaited.
@@ -158,7 +165,7 @@ async function startParts(
   );
   progress(`Tocsin is set up, and ${operator.email} is its operator`);
 
-  if (demo) {
+  if (demo && (options.workload ?? true)) {
     const workload = await startDemo({ url: database.ownerUrl, log });
     stops.push(workload.stop);
     progress("The demo's workflows run");

@@ -27,6 +27,7 @@ console.log("Tocsin's local stack");
 const starting = startStack({
   dataDir: join(serverHome(), "data"),
   messagesDir: localDir,
+  logDir: join(localDir, "logs"),
   ...(databaseUrl ? { databaseUrl } : {}),
   keys: readKeys(),
   usualPorts: true,
