@@ -1,0 +1,56 @@
+// The docs keep up with the code: links lead somewhere, and the reference pages are complete.
+
+import assert from "node:assert/strict";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { repository } from "../dev/paths.ts";
+
+const read = (file: string): string => readFileSync(join(repository, file), "utf8");
+const find = (...patterns: string[]): string[] =>
+  globSync(patterns, { cwd: repository, exclude: ["**/node_modules/**", ".local/**"] }).sort();
+
+/** All that a pattern's first group matches in the files, once each. */
+function mentioned(files: string[], pattern: RegExp): string[] {
+  const found = files.flatMap((file) => [...read(file).matchAll(pattern)].map(([, name]) => name));
+  return [...new Set(found)].filter((name) => name !== undefined).sort();
+}
+
+test("every link between the pages leads to a file, and to a heading of it", () => {
+  const broken = find("*.md", "docs/**/*.md").flatMap((page) =>
+    mentioned([page], /\]\((?!https?:)([^)\s]+)\)/g).filter((link) => {
+      const [path = "", heading] = link.split("#");
+      const target = path === "" ? page : join(dirname(page), path);
+      if (!existsSync(join(repository, target))) return true;
+      return heading !== undefined && !headings(read(target)).includes(heading);
+    }),
+  );
+  assert.deepEqual(broken, []);
+});
+
+/** The headings of a page as links name them. */
+function headings(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) =>
+    text
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, "")
+      .replace(/\s/g, "-"),
+  );
+}
+
+test("every function secret that is read is in the reference, and no other", () => {
+  const sources = find("supabase/functions/**/*.ts").filter(
+    (file) => !/_test\.ts$|\/testing\//.test(file),
+  );
+  const used = mentioned(sources, /"((?:TOCSIN|RESEND|SUPABASE|SENTRY|ROLLBAR|TWILIO)_[A-Z_]+)"/g);
+  const listed = mentioned(["docs/reference/function-secrets.md"], /^\| `([A-Z_]+)`/gm);
+  assert.ok(used.length > 5);
+  assert.deepEqual(listed, used);
+});
+
+test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
+  const raised = mentioned(find("supabase/migrations/*.sql"), /errcode = '(TC\d{3})'/g);
+  const listed = mentioned(["docs/reference/errors.md"], /^\| `(TC\d{3})`/gm);
+  assert.ok(raised.length > 10);
+  assert.deepEqual(listed, raised);
+});
