@@ -28,11 +28,18 @@ export async function withClient<Result>(
 export async function bootstrapDatabase(superuserUrl: string): Promise<void> {
   await runFile(superuserUrl, join(bootstrapDir, "roles.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "schemas.sql"));
-  const lite = await startLite(superuserUrl);
-  await lite.close();
-  await runFile(superuserUrl, join(bootstrapDir, "auth.sql"));
+  await prepareAuth(superuserUrl);
+  await runFile(superuserUrl, join(bootstrapDir, "owners.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "vault.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "reload.sql"));
+}
+
+/** The Auth tables, and the functions that policies ask who is calling. */
+export async function prepareAuth(ownerUrl: string): Promise<void> {
+  const lite = await startLite(ownerUrl);
+  await lite.makeTables();
+  await lite.close();
+  await runFile(ownerUrl, join(bootstrapDir, "auth.sql"));
 }
 
 export function migrationFiles(dir = migrationsDir): string[] {

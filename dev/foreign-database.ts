@@ -6,6 +6,8 @@ export type ForeignDatabase = {
   version: string;
   /** Which extensions are our stand-ins there, so that nobody but us is behind them. */
   standIns: { cron: boolean; net: boolean };
+  /** False when the Auth tables have still to be made. */
+  hasAuth: boolean;
   /** True when tables of other people have the names of the demo's. */
   hasOtherTables: boolean;
 };
@@ -42,7 +44,7 @@ export async function inspectForeignDatabase(url: string): Promise<ForeignDataba
         missing.push(`the extension ${name}: install it on the server (Supabase has it)`);
       }
     }
-    const [auth] = await query("select 1 where to_regprocedure('auth.uid()') is not null");
+    const [auth] = await query("select 1 where to_regclass('auth.users') is not null");
     const [creator] = await query(
       "select 1 where has_database_privilege(current_database(), 'create')",
     );
@@ -65,6 +67,7 @@ export async function inspectForeignDatabase(url: string): Promise<ForeignDataba
       : [];
     return {
       version: server?.version ?? "",
+      hasAuth: auth !== undefined,
       standIns: { cron: isStandIn("pg_cron"), net: isStandIn("pg_net") },
       hasOtherTables: others !== undefined && ours === undefined,
     };

@@ -2,19 +2,16 @@
 // Lite on our PostgreSQL, /functions/v1/<name> by the functions' own processes.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { join } from "node:path";
 import pg from "pg";
 import type { ProjectConfig } from "./config.ts";
-import { runFile } from "./database.ts";
 import { problem, type Functions } from "./functions.ts";
 import { serveFetch } from "./http.ts";
 import type { Keys } from "./keys.ts";
 import { startLite } from "./lite.ts";
-import { repository } from "./paths.ts";
 
 export type GatewayOptions = {
   port: number;
-  /** Of a role that may become each API role, and owns the Auth tables or may make them. */
+  /** Of a role that may become each API role and may use the Auth tables. */
   databaseUrl: string;
   config: ProjectConfig;
   keys: Keys;
@@ -26,8 +23,6 @@ export type Gateway = { url: string; port: number; stop: () => Promise<void> };
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, keys, databaseUrl } = options;
   const lite = await startLite(databaseUrl, { config, keys });
-  // Lite has just replaced auth.uid() and its like by versions that read less.
-  await runFile(databaseUrl, join(repository, "dev/supabase/auth.sql"));
 
   // As PostgREST: the database says when its tables and functions have changed.
   const listener = new pg.Client({ connectionString: databaseUrl });

@@ -10,6 +10,8 @@ import { settledWithin } from "./patience.ts";
 
 export type Lite = {
   fetch: (request: Request) => Promise<Response>;
+  /** Makes what is missing of the Auth tables; replaces auth.uid() and its like by its own. */
+  makeTables: () => Promise<void>;
   /** Forgets what it knows of the database's tables and functions. */
   reloadSchema: () => Promise<void>;
   close: () => Promise<void>;
@@ -22,7 +24,7 @@ console.error = (...values: unknown[]) => {
   if (!(values[0] instanceof postgres.PostgresError)) print(...values);
 };
 
-/** Without settings it only makes the Auth tables: enough for a database that nobody calls. */
+/** Without settings it can make the Auth tables, and nobody can call it. */
 export async function startLite(
   databaseUrl: string,
   settings?: { config: ProjectConfig; keys: Keys },
@@ -38,9 +40,10 @@ export async function startLite(
     connection,
     ...(settings ? appConfig(settings) : { auth: { enabled: true } }),
   });
-  await app.ensureSystemSchema();
+  await app.init();
   return {
     fetch: async (request) => app.fetch(request),
+    makeTables: () => app.ensureSystemSchema(),
     reloadSchema: () => connection.clearSchemaCache(),
     // It would wait for ever for a connection that a request has lost.
     close: () => settledWithin(1_000, connection.close()),

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pushMigrations } from "./cli.ts";
 import { readProjectConfig } from "./config.ts";
 import { startCron } from "./cron.ts";
-import { runFile, seedFile, withClient } from "./database.ts";
+import { prepareAuth, runFile, seedFile, withClient } from "./database.ts";
 import { startDemo } from "./demo.ts";
 import { cacheFunction, functionNames } from "./deno.ts";
 import { inspectForeignDatabase } from "./foreign-database.ts";
@@ -159,7 +159,12 @@ async function startParts(
   const functionsUrl = process.env["TOCSIN_FUNCTIONS_URL"] ?? `${gateway.url}/functions/v1`;
   progress(`Edge Functions run: ${names.join(", ")}`);
 
-  await signUp(gateway.url, keys);
+  const refusal = await signUp(gateway.url, keys);
+  if (refusal && !options.databaseUrl) throw new Error(`${operator.email}: ${refusal}`);
+  if (refusal) {
+    // A real project's Auth tables are another version's: they belong to its own Auth server.
+    warnings.push(`Sign up as ${operator.email} in your project; here it was refused: ${refusal}`);
+  }
   await withClient(database.ownerUrl, (client) =>
     client.query("select tocsin.setup($1, $2)", [functionsUrl, operator.email]),
   );
@@ -247,6 +252,7 @@ async function startDatabase(
   if (options.databaseUrl) {
     const ownerUrl = options.databaseUrl;
     const found = await inspectForeignDatabase(ownerUrl);
+    if (!found.hasAuth) await prepareAuth(ownerUrl);
     progress(`PostgreSQL ${found.version} at ${new URL(ownerUrl).host} has what is needed`);
     const url = (role: string): string => Object.assign(new URL(ownerUrl), { username: role }).href;
     return { ...found, ownerUrl, adminUrl: ownerUrl, url, rememberMigrations: () => undefined };
@@ -276,8 +282,8 @@ function usualOrAny(options: StackOptions, port: number): Promise<number> {
   return freePort(options.usualPorts ? port : 0);
 }
 
-/** The demo's user; there already at every start but the first. */
-async function signUp(apiUrl: string, keys: Keys): Promise<void> {
+/** The demo's user, there already at every start but the first; answers why it could not be made. */
+async function signUp(apiUrl: string, keys: Keys): Promise<string | undefined> {
   const call = (path: string): Promise<Response> =>
     fetch(`${apiUrl}/auth/v1/${path}`, {
       method: "POST",
@@ -285,6 +291,6 @@ async function signUp(apiUrl: string, keys: Keys): Promise<void> {
       body: JSON.stringify(operator),
     });
   const created = await call("signup");
-  if (created.ok || (await call("token?grant_type=password")).ok) return;
-  throw new Error(`The demo's user could not sign up: ${await created.text()}`);
+  if (created.ok || (await call("token?grant_type=password")).ok) return undefined;
+  return created.text();
 }

@@ -1,8 +1,5 @@
 -- The functions that policies ask who is calling, as Supabase Auth defines them.
--- Run by `supabase_admin` once the Auth tables are there, and again after each start of the gateway
--- (its own versions read less: see dev/gateway.ts).
-
-create schema if not exists auth;
+-- Run once, by the owner of the schema, when Supabase Lite has made it: its own versions read less.
 
 create or replace function auth.uid() returns uuid
 language sql stable as $$
@@ -37,12 +34,3 @@ language sql stable as $$
 $$;
 
 grant usage on schema auth to anon, authenticated, service_role;
-grant all on schema auth to supabase_auth_admin, postgres;
-grant all on all tables in schema auth to supabase_auth_admin;
--- `references` too: migrations point foreign keys at auth.users.
-grant all on all tables in schema auth to postgres with grant option;
-grant all on all sequences in schema auth to supabase_auth_admin, postgres;
-
--- Supabase Lite makes these as well; on Supabase the history belongs to who pushes migrations.
-alter table supabase_migrations.schema_migrations owner to postgres;
-alter table supabase_migrations.seed_files owner to postgres;

@@ -1,0 +1,12 @@
+-- Who owns and may use what Supabase Lite has made (dev/lite.ts): as on Supabase.
+-- Run once in a new database, by its superuser `supabase_admin`.
+
+grant all on schema auth to supabase_auth_admin, postgres;
+grant all on all tables in schema auth to supabase_auth_admin;
+-- `references` too: migrations point foreign keys at auth.users.
+grant all on all tables in schema auth to postgres with grant option;
+grant all on all sequences in schema auth to supabase_auth_admin, postgres;
+
+-- The history of migrations belongs to the role that pushes them.
+alter table supabase_migrations.schema_migrations owner to postgres;
+alter table supabase_migrations.seed_files owner to postgres;
