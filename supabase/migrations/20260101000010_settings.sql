@@ -131,6 +131,21 @@ comment on column tocsin.alert_setting_channels.channel_id is 'The channel.';
 
 -- A channel and its secret ------------------------------------------------------------------------
 
+create function tocsin_internal.read_secret(p_secret_id uuid) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select decrypted_secret from vault.decrypted_secrets where id = p_secret_id);
+exception when others then
+  -- a copied database holds what it cannot decrypt, and Vault raises: one such secret must not
+  -- stop the others. doctor() names it.
+  return null;
+end
+$$;
+
+comment on function tocsin_internal.read_secret(uuid) is
+  'A secret in Vault; null when it is not there or cannot be decrypted here.';
+
 create function tocsin_internal.keep_channel_secret() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -141,16 +156,23 @@ begin
   end if;
 
   -- nobody may point a channel at another one's secret
-  new.secret_id := case when tg_op = 'UPDATE' then old.secret_id end;
+  new.secret_id := null;
+  if tg_op = 'UPDATE' then
+    new.channel_id := old.channel_id;
+    new.secret_id := old.secret_id;
+  end if;
   if new.kind = 'webhook' and new.secret_id is null then
     if not tocsin_internal.has_extension('supabase_vault') then
       raise exception 'A webhook channel needs Vault to keep its signing secret'
         using errcode = 'TC010',
           hint = 'Enable the extension supabase_vault under Database > Extensions.';
     end if;
-    new.secret_id := vault.create_secret('whsec_' || encode(decode(replace(
-      gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'), 'base64'),
-      'tocsin_channel_' || new.channel_id);
+    new.secret_id := coalesce(
+      -- an upsert comes here before it finds the row that is there
+      (select id from vault.secrets where name = 'tocsin_channel_' || new.channel_id),
+      vault.create_secret('whsec_' || encode(decode(replace(
+        gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'), 'base64'),
+        'tocsin_channel_' || new.channel_id));
   end if;
   return new;
 end
@@ -166,11 +188,15 @@ create trigger alert_channels_touch before update
 create trigger alert_settings_touch before update
   on tocsin.alert_settings for each row execute function tocsin_internal.touch_updated_at();
 
+-- In plpgsql, so that it can be created where Vault is not installed.
 create function tocsin_internal.reveal_channel_secret(p_secret_id uuid) returns text
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select decrypted_secret from vault.decrypted_secrets
-  where id = p_secret_id and name like 'tocsin\_channel\_%'
+begin
+  return (
+    select tocsin_internal.read_secret(id) from vault.secrets
+    where id = p_secret_id and name like 'tocsin\_channel\_%');
+end
 $$;
 
 comment on function tocsin_internal.reveal_channel_secret(uuid) is

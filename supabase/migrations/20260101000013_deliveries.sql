@@ -201,7 +201,9 @@ declare
   v_ids uuid[];
   v_msg_ids bigint[];
 begin
-  select array_agg((m.message ->> 'delivery_id')::uuid), array_agg(m.msg_id)
+  -- what is no id of ours goes the way of messages that have done their work
+  select array_agg(substring(m.message ->> 'delivery_id'
+    from '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$')::uuid), array_agg(m.msg_id)
   into v_ids, v_msg_ids
   from pgmq.read('tocsin_deliveries', greatest(1, p_lease_seconds),
     least(greatest(1, p_limit), 1000)) as m;

@@ -38,7 +38,7 @@ begin
   then
     return 0;
   end if;
-  select decrypted_secret into v_token from vault.decrypted_secrets
+  select tocsin_internal.read_secret(id) into v_token from vault.secrets
   where name = 'tocsin_doorbell_token';
   if v_token is null then
     return 0;

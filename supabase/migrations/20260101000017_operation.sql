@@ -14,7 +14,7 @@ begin
   if not tocsin_internal.has_extension('supabase_vault') then
     return;
   end if;
-  select id, decrypted_secret into v_id, v_token from vault.decrypted_secrets
+  select id, tocsin_internal.read_secret(id) into v_id, v_token from vault.secrets
   where name = 'tocsin_doorbell_token';
   if v_token is not null and exists (
     select from tocsin_internal.doorbell_tokens
@@ -25,11 +25,8 @@ begin
 
   -- none yet, or one that this clone cannot decrypt or does not know
   v_token := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-  if v_id is null then
-    perform vault.create_secret(v_token, 'tocsin_doorbell_token');
-  else
-    perform vault.update_secret(v_id, v_token);
-  end if;
+  delete from vault.secrets where id = v_id;
+  perform vault.create_secret(v_token, 'tocsin_doorbell_token');
   insert into tocsin_internal.doorbell_tokens (token_hash)
   values (sha256(convert_to(v_token, 'UTF8')));
   -- two are valid at a time

@@ -12,10 +12,10 @@ $$;
 select is(pg_temp.has_its_turn(), false, 'Nobody waits for anybody while nothing is decided.');
 savepoint before_closing;
 select from tocsin_internal.close_windows();
-select is(pg_temp.has_its_turn(), true, 'Closing keeps others from deciding until it is committed.');
+select is(pg_temp.has_its_turn(), true, 'Closing keeps others from deciding until it commits.');
 rollback to before_closing;
 select from tocsin_internal.admit_errors(array[gen_random_uuid()], now());
-select is(pg_temp.has_its_turn(), true, 'Deciding keeps others from closing until it is committed.');
+select is(pg_temp.has_its_turn(), true, 'Deciding keeps others from closing until it commits.');
 
 select * from finish();
 rollback;

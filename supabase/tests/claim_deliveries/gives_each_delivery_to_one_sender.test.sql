@@ -1,0 +1,34 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(4);
+
+create function pg_temp.deliver(p_channel text, p_due timestamptz) returns uuid
+language sql as $$
+  with n as (
+    insert into tocsin.notifications (setting_id, project_id, workflow_id, purpose, content,
+      decided_at)
+    values (gen_random_uuid(), '', 'w', 'first', '{"version": 1}', p_due)
+    returning notification_id
+  )
+  insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
+    channel_name, next_attempt_at, created_at)
+  select notification_id, '', channel_id, kind, name, p_due, p_due
+  from n, tocsin.alert_channels where name = p_channel
+  returning delivery_id
+$$;
+insert into tocsin.alert_channels (name, kind, recipients) values ('mail', 'email', '{a@b.test}');
+select pg_temp.deliver('mail', '2026-03-04 10:00Z') from generate_series(1, 5);
+select from tocsin_internal.queue_deliveries('2026-03-04 10:00Z');
+create temp table one as select * from tocsin.claim_deliveries(2, p_now => '2026-03-04 10:00Z');
+create temp table two as select * from tocsin.claim_deliveries(9, p_now => '2026-03-04 10:00Z');
+
+select is((select count(*)::int from one), 2, 'A sender gets no more than it asks for.');
+select is((select count(*)::int from two), 3, 'The next one gets what is left.');
+select is_empty($$select delivery_id from one intersect select delivery_id from two$$,
+  'Nothing is given to both.');
+select is_empty($$select * from tocsin.claim_deliveries(9, p_now => '2026-03-04 10:00Z')$$,
+  'Then there is nothing left.');
+
+select * from finish();
+rollback;

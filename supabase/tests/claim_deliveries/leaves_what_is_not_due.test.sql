@@ -1,0 +1,30 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+create function pg_temp.deliver(p_channel text, p_due timestamptz) returns uuid
+language sql as $$
+  with n as (
+    insert into tocsin.notifications (setting_id, project_id, workflow_id, purpose, content,
+      decided_at)
+    values (gen_random_uuid(), '', 'w', 'first', '{"version": 1}', p_due)
+    returning notification_id
+  )
+  insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
+    channel_name, next_attempt_at, created_at)
+  select notification_id, '', channel_id, kind, name, p_due, p_due
+  from n, tocsin.alert_channels where name = p_channel
+  returning delivery_id
+$$;
+insert into tocsin.alert_channels (name, kind, recipients) values ('mail', 'email', '{a@b.test}');
+select pg_temp.deliver('mail', '2026-03-04 10:00Z');
+select from tocsin_internal.queue_deliveries('2026-03-04 10:00Z');
+update tocsin.deliveries set next_attempt_at = '2026-03-04 11:00Z';
+
+select is_empty($$select * from tocsin.claim_deliveries(p_now => '2026-03-04 10:30Z')$$,
+  'A delivery that waits for its next attempt is not claimed, whatever the queue says.');
+select is((select attempt_count from tocsin.deliveries), 0, 'No attempt is counted.');
+
+select * from finish();
+rollback;
