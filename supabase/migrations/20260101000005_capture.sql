@@ -116,15 +116,16 @@ $$;
 comment on function tocsin_internal.warning_once() is
   'The part of a generated trigger function that says what it could not do.';
 
-create function tocsin_internal.capture_name(p_source_id text, p_kind text) returns text
+create function tocsin_internal.name_of_capture(p_source_id text, p_kind text) returns text
 language sql immutable set search_path = ''
 as $$
-  -- two words, so that a source called a_events is not the events of a source called a
+  -- Two words, so that a source called a_events is not the events of a source called a. No other
+  -- function of Tocsin begins with capture_, signal_ or describe_.
   select case p_kind when 'runs' then 'capture_' || p_source_id
                      else format('signal_%s_%s', p_source_id, p_kind) end
 $$;
 
-comment on function tocsin_internal.capture_name(text, text) is
+comment on function tocsin_internal.name_of_capture(text, text) is
   'The name of the trigger function of a source''s runs, events or jobs.';
 
 -- Generators --------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ language plpgsql set search_path = ''
 as $generator$
 declare
   m constant jsonb := p_source.mapping;
-  v_name constant text := tocsin_internal.capture_name(p_source.source_id, 'runs');
+  v_name constant text := tocsin_internal.name_of_capture(p_source.source_id, 'runs');
   v_cases text;
 begin
   select string_agg(format(' when %L then %L', status, outcome.key), '') into v_cases
@@ -249,7 +250,7 @@ create function tocsin_internal.generate_signal_capture(
 language plpgsql set search_path = ''
 as $generator$
 declare
-  v_name constant text := tocsin_internal.capture_name(p_source.source_id, p_kind);
+  v_name constant text := tocsin_internal.name_of_capture(p_source.source_id, p_kind);
 begin
   execute format($template$
 create or replace function tocsin_internal.%1$I() returns trigger

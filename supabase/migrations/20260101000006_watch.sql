@@ -90,11 +90,15 @@ as $generator$
 declare
   v_selects text;
 begin
-  select string_agg(distinct format(
-    '    return query select %s from %s() as answer where %L::tocsin.member_role >= p_role;',
+  select string_agg(distinct format($block$  begin
+    return query select %s from %s() as answer where %L::tocsin.member_role >= p_role;
+  exception when others then
+    raise warning 'Tocsin could not ask the host for its members: %%', sqlerrm;
+  end;
+$block$,
     case when p.proretset or t.typcategory <> 'A' then 'answer::text'
       else 'unnest(answer)::text' end,
-    p.oid::regproc, coalesce(s.mapping ->> 'members_role', 'viewer')), e'\n')
+    p.oid::regproc, coalesce(s.mapping ->> 'members_role', 'viewer')), '')
   into v_selects
   from tocsin.run_sources s
   join pg_catalog.pg_proc p on p.oid = to_regproc(s.mapping ->> 'members_function')
@@ -108,14 +112,9 @@ as $body$
 begin
   -- the host's functions were written for the host's own search path
   perform set_config('search_path', 'public, extensions', true);
-  begin
-%s
-  exception when others then
-    raise warning 'Tocsin could not ask the host for its members: %%', sqlerrm;
-  end;
-end
+%send
 $body$
-$template$, coalesce(v_selects, '    null;'));
+$template$, v_selects);
 end
 $generator$;
 
@@ -200,16 +199,16 @@ begin
   perform tocsin_internal.generate_run_capture(p_source);
   perform tocsin_internal.generate_description(p_source);
   perform tocsin_internal.ensure_trigger(p_source.run_table, 'insert or update',
-    tocsin_internal.capture_name(p_source.source_id, 'runs'));
+    tocsin_internal.name_of_capture(p_source.source_id, 'runs'));
   if m ? 'events' then
     perform tocsin_internal.generate_event_capture(p_source);
     perform tocsin_internal.ensure_trigger((m #>> '{events,table}')::regclass, 'insert',
-      tocsin_internal.capture_name(p_source.source_id, 'events'));
+      tocsin_internal.name_of_capture(p_source.source_id, 'events'));
   end if;
   if m ? 'jobs' then
     perform tocsin_internal.generate_job_capture(p_source);
     perform tocsin_internal.ensure_trigger((m #>> '{jobs,table}')::regclass, 'insert or update',
-      tocsin_internal.capture_name(p_source.source_id, 'jobs'));
+      tocsin_internal.name_of_capture(p_source.source_id, 'jobs'));
   end if;
 end
 $$;
@@ -279,7 +278,7 @@ declare
 begin
   foreach v_side in array array['runs', 'events', 'jobs'] loop
     continue when v_side = 'runs' and p_but_wanted_by is not null or p_but_wanted_by ? v_side;
-    v_function := format('tocsin_internal.%I', tocsin_internal.capture_name(p_source_id, v_side));
+    v_function := format('tocsin_internal.%I', tocsin_internal.name_of_capture(p_source_id, v_side));
     for v_trigger in
       select tgrelid::regclass as tbl, tgname from pg_catalog.pg_trigger
       where tgfoid = to_regproc(v_function) and tgparentid = 0

@@ -70,7 +70,7 @@ alter table tocsin_internal.installation add column ingest_bite int not null def
 comment on column tocsin_internal.installation.ingest_bite is
   'How many failures ingestion takes at once: less after it died, and more again when it does not.';
 
-create function tocsin_internal.describe_runs(p_source_id text, p_run_ids text[])
+create function tocsin_internal.look_up_runs(p_source_id text, p_run_ids text[])
 returns table (source_id text, run_id text, project_id text, workflow_id text, workflow_name text,
   node text, error text, attempt int)
 language plpgsql set search_path = '' set lock_timeout = '1s'
@@ -89,20 +89,20 @@ exception
     -- a value that cannot be read must not take the text of all the others with it
     if v_half > 0 then
       return query
-        select * from tocsin_internal.describe_runs(p_source_id, p_run_ids[: v_half])
+        select * from tocsin_internal.look_up_runs(p_source_id, p_run_ids[: v_half])
         union all
-        select * from tocsin_internal.describe_runs(p_source_id, p_run_ids[v_half + 1 :]);
+        select * from tocsin_internal.look_up_runs(p_source_id, p_run_ids[v_half + 1 :]);
     else
-      perform tocsin_internal.record_fault('describe_runs', sqlstate, sqlerrm,
+      perform tocsin_internal.record_fault('look_up_runs', sqlstate, sqlerrm,
         format('run %s of %s', p_run_ids[1], p_source_id));
     end if;
   when others then
     -- the host changed its table: the failures still count, without their text
-    perform tocsin_internal.record_fault('describe_runs', sqlstate, sqlerrm, p_source_id);
+    perform tocsin_internal.record_fault('look_up_runs', sqlstate, sqlerrm, p_source_id);
 end
 $$;
 
-comment on function tocsin_internal.describe_runs(text, text[]) is
+comment on function tocsin_internal.look_up_runs(text, text[]) is
   'What the source says of the runs; nothing, and a fault in stage_faults, when it cannot be '
   'asked.';
 
@@ -122,7 +122,7 @@ as $$
       select source_id, array_agg(distinct run_id) as run_ids from message
       where run_id is not null group by source_id
     ) as s
-    cross join lateral tocsin_internal.describe_runs(s.source_id, s.run_ids) as d
+    cross join lateral tocsin_internal.look_up_runs(s.source_id, s.run_ids) as d
   ),
   stored as (
     insert into tocsin.error_metrics (error_id, timestamp, source, error_type, severity,

@@ -46,7 +46,7 @@ create table tocsin.alert_channels (
     check (kind <> 'email' or cardinality(recipients) between 1 and 50),
   constraint recipients_are_addresses check (
     array_position(recipients, null) is null
-    and not array_to_string(recipients, ' ') ~ '[\r\n,;<>]'
+    and not array_to_string(recipients, '') ~ '[\s,;<>]'
     and (kind <> 'email' or array_to_string(recipients, ' ')
       ~ '^[^\s@]+@[^\s@]+\.[^\s@]+( [^\s@]+@[^\s@]+\.[^\s@]+)*$')
   ),

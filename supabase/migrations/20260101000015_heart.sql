@@ -157,10 +157,13 @@ begin
     -- by when it came in: a run that was imported late has its summary still to come
     where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
     limit v_batch));
-  delete from tocsin.project_members m
-  where not exists (select from auth.users u where u.id = m.user_id);
-  delete from tocsin.operators o
-  where not exists (select from auth.users u where u.id = o.user_id);
+  -- where somebody else signs people in, auth.users is empty and says nothing about them
+  if exists (select from auth.users) then
+    delete from tocsin.project_members m
+    where not exists (select from auth.users u where u.id = m.user_id);
+    delete from tocsin.operators o
+    where not exists (select from auth.users u where u.id = o.user_id);
+  end if;
 
   if tocsin_internal.has_extension('pg_cron') then
     delete from cron.job_run_details where runid = any (array(

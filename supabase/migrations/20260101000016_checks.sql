@@ -270,7 +270,7 @@ begin
     if v_problem is null and not exists (
       select from pg_catalog.pg_trigger t
       where t.tgrelid = v_table and t.tgenabled <> 'D' and t.tgfoid = to_regproc(
-        format('tocsin_internal.%I', tocsin_internal.capture_name(p_source.source_id, v_side)))
+        format('tocsin_internal.%I', tocsin_internal.name_of_capture(p_source.source_id, v_side)))
     ) then
       v_problem := 'the trigger is gone or off';
     end if;

@@ -16,7 +16,7 @@ select bag_eq($$select source_id, run_id, project_id, message from tocsin.error_
   $$values ('runs', '1', '4', null), ('jobs', '2', '', 'bang')$$,
   'A failure of a table that changed counts, without its text; other sources have theirs.');
 select results_eq($$select stage, error_code, detail from tocsin_internal.stage_faults$$,
-  $$values ('describe_runs', '42703', 'runs')$$, 'A fault says what could not be asked.');
+  $$values ('look_up_runs', '42703', 'runs')$$, 'A fault says what could not be asked.');
 
 select * from finish();
 rollback;
