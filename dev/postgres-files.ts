@@ -74,9 +74,7 @@ export async function prepareServerFiles(): Promise<string> {
       const native = join(packageDir(binaries), "native");
       cpSync(native, staging, { recursive: true, verbatimSymlinks: true });
       restoreSymlinks(staging);
-      for (const [name, path] of tarballs) {
-        await extract({ file: join(packageDir(name), path), cwd: staging });
-      }
+      await unpackExtensions(staging);
       makeReadable(staging);
       renameSync(staging, target);
     } catch (error) {
@@ -90,6 +88,13 @@ export async function prepareServerFiles(): Promise<string> {
     updateFile(join(target, "share/postgresql/extension", basename(file)), readFileSync(file));
   }
   return target;
+}
+
+/** Puts pgmq and pgTAP below share/ in a directory. */
+export async function unpackExtensions(directory: string): Promise<void> {
+  for (const [name, path] of tarballs) {
+    await extract({ file: join(packageDir(name), path), cwd: directory });
+  }
 }
 
 /** npm packages hold no symlinks: the package lists them, for its install script to make. */

@@ -176,7 +176,12 @@ async function run(command: string, args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${command} failed (exit code ${code}):\n${output.trim()}`);
 }
 
-async function untilReady(server: ChildProcess, dataDir: string, logFile: string): Promise<void> {
+/** Waits until a server that has just been started takes connections; rejects when it ends. */
+export async function untilReady(
+  server: ChildProcess,
+  dataDir: string,
+  logFile: string,
+): Promise<void> {
   let failure: Error | undefined;
   server.once("error", (error) => (failure = error));
   for (let waited = 0; waited < 60_000; waited += 20) {
@@ -230,7 +235,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function stopServer(server: ChildProcess, mode: "fast" | "immediate"): Promise<void> {
+export async function stopServer(
+  server: ChildProcess,
+  mode: "fast" | "immediate" = "fast",
+): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = new Promise((done) => server.once("exit", done));
   server.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");

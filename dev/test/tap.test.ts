@@ -5,8 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { superuser } from "../postgres.ts";
 import { startTestDatabase } from "./database.ts";
-import { runPgtapFile, type TapResult } from "./tap.ts";
+import {
+  leavesNothing,
+  readSequences,
+  resetSequences,
+  runPgtapFile,
+  type TapResult,
+} from "./tap.ts";
 
 const server = await startTestDatabase({ migrations: [], extensions: ["pgtap"] });
 const db = await server.clone();
@@ -55,4 +62,27 @@ test("an error fails, with its line, and what was said before it is kept", async
 test("an expected failure does not fail the file", async () => {
   const { problems } = await run("select plan(1); select todo('later', 1); select ok(false, 'x');");
   assert.deepEqual(problems, []);
+});
+
+test("sequences, which no rollback brings back, can be set back", async () => {
+  await db.sql(
+    "create sequence public.numbers; create sequence public.more; select nextval('more')",
+  );
+  const before = await readSequences(db.url(superuser));
+  await db.sql("select nextval('public.numbers'), nextval('public.more')");
+  await resetSequences(db.url(superuser), before);
+  const rows = await db.sql("select nextval('public.numbers') as a, nextval('public.more') as b");
+  assert.deepEqual(rows, [{ a: "1", b: "2" }]);
+});
+
+test("a file that does not roll back, or commits, is known to leave something", () => {
+  const is = (text: string): boolean => {
+    const file = join(directory, "c.test.sql");
+    writeFileSync(file, text);
+    return leavesNothing(file);
+  };
+  assert.equal(is("begin;\nselect 1;\nrollback;\n"), true);
+  assert.equal(is("begin;\nselect 1;\n"), false);
+  assert.equal(is("select 1;\nrollback;\n"), false);
+  assert.equal(is("begin;\ncommit;\nbegin;\nrollback;\n"), false);
 });

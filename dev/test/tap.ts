@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import pg from "pg";
-import { explainSqlError } from "../database.ts";
+import { explainSqlError, withClient } from "../database.ts";
 
 export type Assertion = { ok: boolean; number: number; description: string; notes: string[] };
 export type TapResult = {
@@ -65,4 +65,31 @@ export async function runPgtapFile(url: string, file: string): Promise<TapResult
   } finally {
     await client.end();
   }
+}
+
+/** True for a file that is one transaction and rolls it back. */
+export function leavesNothing(file: string): boolean {
+  const text = readFileSync(file, "utf8").trimEnd();
+  return /^begin;$/m.test(text) && text.endsWith("\nrollback;") && !/^\s*commit\b/im.test(text);
+}
+
+/** What a rollback does not bring back: where each sequence stood. */
+export type Sequences = { name: string; value: string; isCalled: boolean }[];
+
+export function readSequences(url: string): Promise<Sequences> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<Sequences[number]>(
+      `select format('%I.%I', schemaname, sequencename) as name,
+         coalesce(last_value, start_value) as value, last_value is not null as "isCalled"
+       from pg_sequences`,
+    );
+    return rows;
+  });
+}
+
+export async function resetSequences(url: string, sequences: Sequences): Promise<void> {
+  const statements = sequences.map(
+    ({ name, value, isCalled }) => `select setval('${name}', ${value}, ${isCalled});`,
+  );
+  await withClient(url, (client) => client.query(statements.join("\n")));
 }

@@ -1,0 +1,118 @@
+// npm run screenshots: the pictures in docs/images, of real alerts on a stack of its own. What fails
+// is chosen, so that the pictures tell the same story each time; the way it takes is the real one.
+
+import { mkdirSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import pg from "pg";
+import type { Browser, Page } from "playwright-core";
+import { launchChromium } from "./chromium.ts";
+import { repository } from "./paths.ts";
+import { startStack, type Stack } from "./stack.ts";
+
+const images = join(repository, "docs/images");
+const largest = 200_000;
+const patience = 60_000;
+
+type Failure = { workflow: string; node: string; error: string };
+
+/** The last one is the picture of an alert: it has something to redact. */
+const failures: Failure[] = [
+  {
+    workflow: "invoice-mailer",
+    node: "render_invoice",
+    error: "Template variable `vat_rate` is not defined",
+  },
+  {
+    workflow: "crm-sync",
+    node: "fetch_contacts",
+    error: "HTTP 429 Too Many Requests from https://crm.example/api/contacts (retry-after: 30)",
+  },
+  {
+    workflow: "order-import",
+    node: "fetch_orders",
+    error:
+      "HTTP 502 Bad Gateway from https://api.shop.example/v2/orders?page=3&api_key=demo-0123456789abcdef\n" +
+      "upstream connect error or disconnect/reset before headers",
+  },
+];
+const storm: Failure = {
+  workflow: "payment-webhook",
+  node: "record_payment",
+  error: "HTTP 503 Service Unavailable from https://ledger.example/entries",
+};
+
+const stack = await startStack({ workload: false, progress: console.log });
+const browser = await launchChromium();
+const db = new pg.Client({ connectionString: stack.databaseUrl });
+try {
+  await db.connect();
+  mkdirSync(images, { recursive: true });
+  await failInTurn(stack);
+  await takePictures(stack, browser);
+} finally {
+  await db.end();
+  await browser.close();
+  await stack.stop();
+}
+
+/** A storm with its summary, and then one failure of each workflow. */
+async function failInTurn({ inbox, receiver }: Stack): Promise<void> {
+  await db.query("update tocsin.alert_settings set throttle_window = '8 seconds'");
+  for (let count = 0; count < 9; count++) await fail(storm);
+  await inbox.waitFor(({ subject }) => subject.includes("more times"), patience);
+  for (const failure of failures) {
+    const run = await fail(failure);
+    await inbox.waitFor(({ text }) => text.includes(run), patience);
+    await receiver.waitFor(({ body }) => body.includes(run), patience);
+  }
+}
+
+/** What MeshHook's worker writes when a step has failed for good. */
+async function fail({ workflow, node, error }: Failure): Promise<string> {
+  const { rows } = await db.query<{ id: string }>(
+    `insert into public.workflow_runs (project_id, workflow_id)
+     select project_id, id from public.workflow_definitions where slug = $1 returning id`,
+    [workflow],
+  );
+  const run = rows[0]?.id ?? "";
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    await db.query(
+      "insert into public.workflow_events (run_id, type, payload) values ($1, 'step_failed', $2)",
+      [run, { node: { id: node, type: "http" }, attempt, error }],
+    );
+  }
+  return run;
+}
+
+async function takePictures({ inbox, receiver }: Stack, browser: Browser): Promise<void> {
+  const newest = inbox.messages()[0]?.id ?? "";
+  const email = `${inbox.url}/_messages/${newest}/html`;
+  await picture(browser, "alert-email", 700, 200, `${email}?scheme=light`);
+  await picture(browser, "alert-email-dark", 700, 200, `${email}?scheme=dark`);
+  await picture(browser, "inbox", 1180, 960, inbox.url, async (page) => {
+    await page.locator("iframe").contentFrame().getByText("Open the run").waitFor();
+  });
+  await picture(browser, "webhook", 1180, 760, receiver.url, async (page) => {
+    await page.getByLabel("The chosen webhook").getByText("✓ Verified").waitFor();
+  });
+}
+
+/** The whole page, at least so high. */
+async function picture(
+  browser: Browser,
+  name: string,
+  width: number,
+  height: number,
+  url: string,
+  isThere: (page: Page) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: 2 });
+  await page.goto(url);
+  await isThere(page);
+  const path = join(images, `${name}.png`);
+  await page.screenshot({ path, fullPage: true });
+  await page.close();
+  const { size } = statSync(path);
+  console.log(`${relative(repository, path)}  ${Math.round(size / 1000)} kB`);
+  if (size > largest) throw new Error(`${name}.png is larger than ${largest / 1000} kB.`);
+}
