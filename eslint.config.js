@@ -31,7 +31,7 @@ export default ts.config(
     },
   },
   {
-    files: ["**/*.test.ts", "dev/test/*.ts"],
+    files: ["**/*.test.ts", "dev/test/*.ts", "dev/platform/*.ts"],
     // node:test's test() returns a promise that nobody needs to await.
     rules: { "@typescript-eslint/no-floating-promises": "off" },
   },
