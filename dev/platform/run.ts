@@ -22,6 +22,9 @@ if (process.platform !== "linux" || !isRoot) {
   process.exit(isCi ? 1 : 0);
 }
 
+// Where Debian has chroot and debootstrap, and not every shell looks.
+process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+
 const say = (line: string): void => console.log(line);
 const server = await startPlatformServer(await prepareDebian(say));
 after(() => server.stop());
