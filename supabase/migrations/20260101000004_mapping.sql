@@ -113,7 +113,6 @@ declare
   v_preset jsonb := '{}';
   v_merged jsonb;
   v_unknown text;
-  v_key text;
 begin
   if jsonb_typeof(coalesce(p_options, '{}')) <> 'object' then
     raise exception 'The options of watch_runs() are not an object but %', p_options
@@ -136,15 +135,9 @@ begin
           (select string_agg(preset, ', ') from tocsin_internal.watch_presets()));
     end if;
     -- a preset leaves out what this host does not have
-    if to_regclass(v_preset #>> '{events,table}') is null then
-      v_preset := v_preset - 'events';
-    end if;
-    if to_regclass(v_preset #>> '{jobs,table}') is null then
-      v_preset := v_preset - 'jobs';
-    end if;
-    if to_regclass(v_preset #>> '{workflow_names,table}') is null then
-      v_preset := v_preset - 'workflow_names';
-    end if;
+    v_preset := v_preset - array(
+      select key from unnest(array['events', 'jobs', 'workflow_names']) as key
+      where to_regclass(v_preset #>> array[key, 'table']) is null);
     if to_regproc(v_preset ->> 'members_function') is null then
       v_preset := v_preset - 'members_function' - 'members_role';
     end if;
@@ -152,13 +145,9 @@ begin
 
   v_merged := v_preset || coalesce(p_options, '{}');
   -- null is how to do without a part of a preset
-  foreach v_key in array array['workflow_names', 'members_function', 'members_role', 'events',
-                               'jobs', 'run_url_template'] loop
-    if v_merged -> v_key = 'null' then
-      v_merged := v_merged - v_key;
-    end if;
-  end loop;
-
+  v_merged := v_merged - array(
+    select key from unnest(array['workflow_names', 'members_function', 'members_role', 'events',
+      'jobs', 'run_url_template']) as key where v_merged -> key = 'null');
   if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
     raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'
       using errcode = 'TC006', hint = 'Name it with its schema: public.your_project_ids';

@@ -278,7 +278,8 @@ declare
 begin
   foreach v_side in array array['runs', 'events', 'jobs'] loop
     continue when v_side = 'runs' and p_but_wanted_by is not null or p_but_wanted_by ? v_side;
-    v_function := format('tocsin_internal.%I', tocsin_internal.name_of_capture(p_source_id, v_side));
+    v_function := format('tocsin_internal.%I',
+      tocsin_internal.name_of_capture(p_source_id, v_side));
     for v_trigger in
       select tgrelid::regclass as tbl, tgname from pg_catalog.pg_trigger
       where tgfoid = to_regproc(v_function) and tgparentid = 0
