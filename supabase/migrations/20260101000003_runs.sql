@@ -79,6 +79,7 @@ comment on column tocsin_internal.run_outcomes.captured_at is 'When the trigger 
 create table tocsin_internal.signaled_failures (
   source_id text not null,
   run_id text not null,
+  project_id text not null,
   outcome text not null,
   failed_at timestamptz not null,
   primary key (source_id, run_id)
@@ -92,6 +93,7 @@ comment on table tocsin_internal.signaled_failures is
   'and the others do not. Written by roll_up(); kept 35 days.';
 comment on column tocsin_internal.signaled_failures.source_id is 'The run source.';
 comment on column tocsin_internal.signaled_failures.run_id is 'The run.';
+comment on column tocsin_internal.signaled_failures.project_id is 'Its project; empty: none.';
 comment on column tocsin_internal.signaled_failures.outcome is 'What it was counted as.';
 comment on column tocsin_internal.signaled_failures.failed_at is 'When it failed.';
 

@@ -213,13 +213,13 @@ begin
   if v_before is not null then
     insert into tocsin_internal.run_outcomes
       (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_before, -1, 'status', v_started_at,
+    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_before, -1, %12$L, v_started_at,
       v_finished_before);
   end if;
   if v_outcome is not null then
     insert into tocsin_internal.run_outcomes
       (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_outcome, 1, 'status', v_started_at,
+    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_outcome, 1, %12$L, v_started_at,
       v_finished_at);
   end if;
   return null;
@@ -233,7 +233,8 @@ $template$,
     tocsin_internal.text_expression(m ->> 'workflow_id', 'new'),
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'new'),
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'finished_at', 'new'),
-    p_source.source_id, tocsin_internal.warning_once());
+    p_source.source_id, tocsin_internal.warning_once(),
+    case when m ? 'events' or m ? 'jobs' then 'status' end);
 
   perform tocsin_internal.seal_generated(v_name,
     format('Trigger of %s: appends the outcome of a run. Generated; change it with watch_runs().',
@@ -250,6 +251,7 @@ create function tocsin_internal.generate_signal_capture(
 language plpgsql set search_path = ''
 as $generator$
 declare
+  m constant jsonb := p_source.mapping;
   v_name constant text := tocsin_internal.name_of_capture(p_source.source_id, p_kind);
 begin
   execute format($template$
@@ -260,6 +262,9 @@ declare
   v_row jsonb;
   v_before jsonb;
   v_run_id text;
+  v_project_id text;
+  v_workflow_id text;
+  v_started_at timestamptz;
   v_failed_at timestamptz;
   v_problem text;
 begin
@@ -283,6 +288,15 @@ begin
     v_problem := sqlerrm;
   end;
 
+  if v_problem is null then
+    begin
+      -- whose run it is; without an answer ingestion asks again
+      select %7$s, %8$s, %9$s into v_project_id, v_workflow_id, v_started_at
+      from %10$s r where r.%11$I = v_run_id::%12$s;
+    exception when others then
+      v_project_id := null;
+    end;
+  end if;
   if v_problem is null and to_regclass('tocsin_internal.run_outcomes') is null then
     v_problem := 'the table tocsin_internal.run_outcomes is missing';
   end if;
@@ -290,13 +304,20 @@ begin
     %6$s
     return null;
   end if;
-  insert into tocsin_internal.run_outcomes (source_id, run_id, outcome, sign, signal, finished_at)
-  values (%4$L, v_run_id, 'failed', 1, %5$L, v_failed_at);
+  insert into tocsin_internal.run_outcomes
+    (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
+  values (%4$L, v_run_id, v_project_id, v_workflow_id, 'failed', 1, %5$L, v_started_at,
+    v_failed_at);
   return null;
 end
 $capture$
 $template$, v_name, p_is_candidate, p_read, p_source.source_id, rtrim(p_kind, 's'),
-    tocsin_internal.warning_once());
+    tocsin_internal.warning_once(),
+    tocsin_internal.text_expression(m ->> 'project_id', 'r'),
+    tocsin_internal.text_expression(m ->> 'workflow_id', 'r'),
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'r'),
+    p_source.run_table, m ->> 'run_id',
+    tocsin_internal.column_type(p_source.run_table, m ->> 'run_id'));
 
   perform tocsin_internal.seal_generated(v_name, format(
     'Trigger of the %s of %s: appends a failure that its status does not tell. Generated.',

@@ -257,6 +257,11 @@ begin
   perform tocsin_internal.drop_generated(v_source.source_id, p_but_wanted_by => v_source.mapping);
   perform tocsin_internal.generate_source(v_source);
   perform tocsin_internal.generate_host_projects();
+  -- after the triggers are there: whatever finishes from now on is captured
+  insert into tocsin_internal.counted_ranges as c (source_id, ranges)
+  values (v_source.source_id, tstzmultirange(tstzrange(clock_timestamp(), null)))
+  on conflict (source_id) do update
+    set ranges = c.ranges + case when upper_inf(c.ranges) then '{}' else excluded.ranges end;
   return v_source;
 end
 $$;
@@ -317,6 +322,9 @@ begin
   end if;
   perform tocsin_internal.drop_generated(v_source_id);
   delete from tocsin.run_sources where source_id = v_source_id;
+  update tocsin_internal.counted_ranges
+  set ranges = ranges * tstzmultirange(tstzrange(null, clock_timestamp()))
+  where source_id = v_source_id;
   perform tocsin_internal.generate_host_projects();
   return v_source_id;
 end
