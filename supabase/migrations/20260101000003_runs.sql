@@ -69,7 +69,8 @@ comment on column tocsin_internal.run_outcomes.outcome is
 comment on column tocsin_internal.run_outcomes.sign is
   '1: the run came to this outcome. -1: it left it again (re-opened, or another outcome).';
 comment on column tocsin_internal.run_outcomes.signal is
-  'What told it: status (the run table), event or job (the tables beside it that a preset names).';
+  'What told it, where several tables can: status (the run table), event or job (those beside it). '
+  'Null: only the status can.';
 comment on column tocsin_internal.run_outcomes.started_at is
   'When the run started, as its row says.';
 comment on column tocsin_internal.run_outcomes.finished_at is
@@ -105,9 +106,19 @@ alter table tocsin_internal.signaled_failures enable row level security;
 
 create policy operators_see_sources on tocsin.run_sources
   for select to authenticated using ((select tocsin_internal.is_operator()));
-create policy nobody_reads_it_through_the_api on tocsin_internal.run_outcomes using (false);
-create policy nobody_reads_it_through_the_api on tocsin_internal.signaled_failures using (false);
+-- what is pending is part of what members read: tocsin.workflow_run_metrics
+create policy members_see_their_projects_outcomes on tocsin_internal.run_outcomes
+  for select to authenticated using (
+    (select tocsin_internal.is_operator())
+    or coalesce(project_id, '') in (select tocsin.my_project_ids())
+  );
+create policy members_see_their_projects_failures on tocsin_internal.signaled_failures
+  for select to authenticated using (
+    (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
+  );
 
 revoke all on tocsin.run_sources, tocsin_internal.run_outcomes, tocsin_internal.signaled_failures
   from public, anon, authenticated, service_role;
 grant select on tocsin.run_sources to authenticated, service_role;
+grant select on tocsin_internal.run_outcomes, tocsin_internal.signaled_failures
+  to authenticated, service_role;

@@ -107,18 +107,25 @@ begin
     return p_outcomes;
   end if;
 
-  -- written after the watch began, with an older time: counted, and a backfill shall leave it out
-  insert into tocsin_internal.counted_late (source_id, run_id)
-  select distinct o.source_id, o.run_id from unnest(v_outside) as o
-  where o.sign = 1 and o.run_id is not null and length(o.run_id) <= 500
-  on conflict do nothing;
-
   -- taken back without ever having been counted
   v_ignored := array(
     select o.outcome_id from unnest(v_outside) as o
-    where o.sign = -1 and not exists (
-      select from tocsin_internal.counted_late l
-      where l.source_id = o.source_id and l.run_id = o.run_id));
+    where o.sign = -1
+      and not exists (
+        select from tocsin_internal.counted_late l
+        where l.source_id = o.source_id and l.run_id = o.run_id)
+      and not exists (
+        select from unnest(v_outside) as earlier
+        where earlier.source_id = o.source_id and earlier.run_id = o.run_id and earlier.sign = 1
+          and earlier.outcome_id < o.outcome_id));
+
+  -- written after the watch began, with an older time: counted, and a backfill shall leave it out
+  insert into tocsin_internal.counted_late (source_id, run_id, project_id)
+  select distinct on (o.source_id, o.run_id) o.source_id, o.run_id, coalesce(o.project_id, '')
+  from unnest(v_outside) as o
+  where o.sign = 1 and o.run_id is not null and length(o.run_id) <= 500
+  on conflict do nothing;
+
   return array(
     select o from unnest(p_outcomes) as o
     where not (o.sign = -1 and o.outcome_id = any (v_ignored)));

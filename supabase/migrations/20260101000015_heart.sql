@@ -157,6 +157,7 @@ begin
     -- by when it came in: a run that was imported late has its summary still to come
     where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
     limit v_batch));
+  perform tocsin_internal.prune_buckets(p_now, v_batch);
   -- where somebody else signs people in, auth.users is empty and says nothing about them
   if exists (select from auth.users) then
     delete from tocsin.project_members m

@@ -54,7 +54,8 @@ comment on column tocsin_internal.run_buckets.bucket_minutes is 'The length of t
 comment on column tocsin_internal.run_buckets.project_id is 'The project; empty: none.';
 comment on column tocsin_internal.run_buckets.workflow_id is 'The workflow; empty: none.';
 comment on column tocsin_internal.run_buckets.source_id is 'The run source.';
-comment on column tocsin_internal.run_buckets.bucket_at is 'When the bucket begins (UTC).';
+comment on column tocsin_internal.run_buckets.bucket_at is
+  'When the bucket begins; 2000 for the whole life.';
 comment on column tocsin_internal.run_buckets.success_count is 'Runs that succeeded.';
 comment on column tocsin_internal.run_buckets.failed_count is 'Runs that failed.';
 comment on column tocsin_internal.run_buckets.timed_out_count is 'Runs that timed out.';
@@ -72,6 +73,7 @@ comment on column tocsin_internal.run_buckets.last_updated is 'When something wa
 do $partitions$
 declare
   v_partition record;
+  v_column record;
 begin
   for v_partition in
     values (0, 'run_totals'), (1, 'run_minutes'), (5, 'run_five_minutes'),
@@ -81,6 +83,14 @@ begin
       'for values in (%s) with (fillfactor = 70)', v_partition.column2, v_partition.column1);
     execute format('comment on table tocsin_internal.%I is %L', v_partition.column2,
       'A part of run_buckets. Read run_buckets.');
+    for v_column in
+      select attname, col_description(attrelid, attnum) as description
+      from pg_catalog.pg_attribute
+      where attrelid = 'tocsin_internal.run_buckets'::regclass and attnum > 0
+    loop
+      execute format('comment on column tocsin_internal.%I.%I is %L', v_partition.column2,
+        v_column.attname, v_column.description);
+    end loop;
     execute format('create index %I on tocsin_internal.%I (bucket_at)',
       v_partition.column2 || '_bucket_at_idx', v_partition.column2);
     execute format('alter table tocsin_internal.%I enable row level security', v_partition.column2);
@@ -104,6 +114,7 @@ comment on column tocsin_internal.counted_ranges.ranges is 'The finish times.';
 create table tocsin_internal.counted_late (
   source_id text not null,
   run_id text not null,
+  project_id text not null,
   primary key (source_id, run_id)
 );
 
@@ -112,6 +123,7 @@ comment on table tocsin_internal.counted_late is
   'watch began, with an older time): a backfill leaves them out.';
 comment on column tocsin_internal.counted_late.source_id is 'The run source.';
 comment on column tocsin_internal.counted_late.run_id is 'The run.';
+comment on column tocsin_internal.counted_late.project_id is 'Its project; empty: none.';
 
 -- The histogram -----------------------------------------------------------------------------------
 
@@ -142,7 +154,8 @@ as $$
   select coalesce(array_agg(bin order by bin), '{}') || coalesce(array_agg(n order by bin), '{}')
   from (
     select bin, sum(n)::bigint as n from (
-      select * from unnest(p_bins, p_counts) union all select * from unnest(p_more_bins, p_more_counts)
+      select * from unnest(p_bins, p_counts)
+      union all select * from unnest(p_more_bins, p_more_counts)
     ) as both_of_them (bin, n)
     group by bin having sum(n) <> 0
   ) as merged
@@ -204,7 +217,8 @@ as $$
     from outcome group by 1, 2, 3, 4, 5, 6
   ),
   expanded as materialized (
-    select g.bucket_minutes, o.*, case g.bucket_minutes when 0 then timestamptz '-infinity'
+    select g.bucket_minutes, o.*, case g.bucket_minutes
+      when 0 then timestamptz '2000-01-01 00:00:00+00'
       else date_bin(make_interval(mins => g.bucket_minutes), o.minute, '2000-01-01 00:00:00+00')
       end as bucket_at
     from by_minute o
@@ -273,7 +287,10 @@ create policy members_see_their_projects_buckets on tocsin_internal.run_buckets
   for select to authenticated using (
     (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
   );
-create policy nobody_reads_it_through_the_api on tocsin_internal.counted_late using (false);
+create policy members_see_their_projects_late_runs on tocsin_internal.counted_late
+  for select to authenticated using (
+    (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
+  );
 
 revoke all on tocsin_internal.granularities, tocsin_internal.run_buckets,
   tocsin_internal.counted_ranges, tocsin_internal.counted_late, tocsin_internal.run_totals,
@@ -281,5 +298,5 @@ revoke all on tocsin_internal.granularities, tocsin_internal.run_buckets,
   tocsin_internal.run_quarter_hours, tocsin_internal.run_days
   from public, anon, authenticated, service_role;
 grant select on tocsin_internal.granularities, tocsin_internal.run_buckets,
-  tocsin_internal.counted_ranges to authenticated, service_role;
+  tocsin_internal.counted_ranges, tocsin_internal.counted_late to authenticated, service_role;
 revoke all on all functions in schema tocsin_internal from public;

@@ -25,10 +25,30 @@ from (
 left join tocsin_internal.counted_ranges c on c.source_id = o.source_id
 -- what takes back a run that was never counted is left out, as roll_up() will leave it out
 where not (o.sign = -1
-  and not coalesce(c.ranges @> coalesce(o.finished_at, o.captured_at), true));
+  and not coalesce(c.ranges @> coalesce(o.finished_at, o.captured_at), true)
+  and not exists (
+    select from tocsin_internal.counted_late l
+    where l.source_id = o.source_id and l.run_id = o.run_id
+  )
+  and not exists (
+    select from tocsin_internal.run_outcomes earlier
+    where earlier.source_id = o.source_id and earlier.run_id = o.run_id and earlier.sign = 1
+      and earlier.outcome_id < o.outcome_id
+  ));
 
 comment on view tocsin_internal.pending_outcomes is
   'Outcomes that are not rolled up yet, as roll_up() will count them.';
+comment on column tocsin_internal.pending_outcomes.source_id is 'The run source.';
+comment on column tocsin_internal.pending_outcomes.run_id is 'The run.';
+comment on column tocsin_internal.pending_outcomes.project_id is 'The project; empty: none.';
+comment on column tocsin_internal.pending_outcomes.workflow_id is 'The workflow; empty: none.';
+comment on column tocsin_internal.pending_outcomes.outcome is
+  'succeeded, failed, canceled or timed_out.';
+comment on column tocsin_internal.pending_outcomes.sign is '1: came to it. -1: left it again.';
+comment on column tocsin_internal.pending_outcomes.started_at is 'As its row says.';
+comment on column tocsin_internal.pending_outcomes.finished_at is 'As its row says.';
+comment on column tocsin_internal.pending_outcomes.captured_at is 'When the trigger saw it.';
+comment on column tocsin_internal.pending_outcomes.at is 'When it counts.';
 
 create view tocsin.workflow_run_metrics with (security_invoker = true) as
 select source_id, project_id, workflow_id, m.success_count, m.failure_count, m.timed_out_count,
@@ -123,7 +143,8 @@ create function tocsin.run_metrics_history(
   p_project_id text default null, p_workflow_id text default null, p_source_id text default null,
   p_time_zone text default 'UTC', p_now timestamptz default clock_timestamp()
 ) returns table (bucket_at timestamptz, success_count bigint, failure_count bigint,
-  timed_out_count bigint, canceled_count bigint, success_rate double precision, duration_count bigint,
+  timed_out_count bigint, canceled_count bigint, success_rate double precision,
+  duration_count bigint,
   duration_ms_avg double precision, duration_ms_min double precision,
   duration_ms_max double precision, duration_ms_p50 double precision,
   duration_ms_p95 double precision, duration_ms_p99 double precision, resolution interval)
@@ -258,7 +279,7 @@ begin
       and extract(epoch from p_bucket)::int % 60 = 0)
   ) then
     raise exception 'There are no buckets of %', p_bucket using errcode = 'TC017',
-      hint = 'Use whole minutes that divide a day (1 minute to 12 hours), 1 day, 7 days or 1 month.';
+      hint = 'Use whole minutes that divide a day (up to 12 hours), 1 day, 7 days or 1 month.';
   end if;
   if (p_to - p_from) / 2000 > p_bucket then
     raise exception 'That are more than 2000 buckets of %', p_bucket using errcode = 'TC017',
@@ -278,21 +299,9 @@ $$;
 comment on function tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text) is
   'Raises TC017 for a range or a bucket that cannot be, TC018 for an unknown time zone.';
 
-grant select on tocsin_internal.run_outcomes, tocsin_internal.signaled_failures,
-  tocsin_internal.pending_outcomes to authenticated, service_role;
-drop policy nobody_reads_it_through_the_api on tocsin_internal.run_outcomes;
-create policy members_see_their_projects_outcomes on tocsin_internal.run_outcomes
-  for select to authenticated using (
-    (select tocsin_internal.is_operator())
-    or coalesce(project_id, '') in (select tocsin.my_project_ids())
-  );
-drop policy nobody_reads_it_through_the_api on tocsin_internal.signaled_failures;
-create policy members_see_their_projects_failures on tocsin_internal.signaled_failures
-  for select to authenticated using (
-    (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
-  );
-
 revoke all on all functions in schema tocsin_internal from public;
+revoke all on tocsin_internal.pending_outcomes from public, anon, authenticated, service_role;
+grant select on tocsin_internal.pending_outcomes to authenticated, service_role;
 revoke all on tocsin.workflow_run_metrics from public, anon, authenticated, service_role;
 grant select on tocsin.workflow_run_metrics to authenticated, service_role;
 revoke all on function tocsin.run_metrics_history(timestamptz, timestamptz, interval, text, text,

@@ -82,8 +82,8 @@ as $$
   group by c.source_id, c.project_id, c.workflow_id
 $$;
 
-comment on function tocsin_internal.sum_range(timestamptz, timestamptz, text, text, text, timestamptz)
-is 'How the runs of each workflow ended in a range, what is pending included.';
+comment on function tocsin_internal.sum_range(timestamptz, timestamptz, text, text, text,
+  timestamptz) is 'How the runs of each workflow ended in a range, what is pending included.';
 
 create function tocsin.run_metrics_summary(
   p_from timestamptz, p_to timestamptz, p_project_id text default null,
@@ -154,8 +154,8 @@ begin
 end
 $$;
 
-comment on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text, int, text,
-  boolean, int, int, timestamptz) is
+comment on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text, int,
+  text, boolean, int, int, timestamptz) is
   'How the runs of each workflow ended in a range, beside the range of the same length before it: '
   'success_rate_change, and direction (better, worse, same; new: there is nothing to compare). '
   'p_sort is a column; workflows with fewer than p_min_runs are left out. Raises TC017 and TC019.';
@@ -263,8 +263,8 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.reconcile(regclass) from public, anon, authenticated, service_role;
 revoke all on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text, int,
   text, boolean, int, int, timestamptz) from public, anon;
-grant execute on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text, int,
-  text, boolean, int, int, timestamptz) to authenticated, service_role;
+grant execute on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text,
+  int, text, boolean, int, int, timestamptz) to authenticated, service_role;
 grant execute on function tocsin_internal.range_pieces(timestamptz, timestamptz, timestamptz),
   tocsin_internal.sum_range(timestamptz, timestamptz, text, text, text, timestamptz)
   to authenticated, service_role;

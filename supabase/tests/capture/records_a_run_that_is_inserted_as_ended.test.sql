@@ -13,7 +13,7 @@ select results_eq($$
     finished_at
   from tocsin_internal.run_outcomes
 $$, $$
-  values ('runs', '1', '7', 'sync', 'failed', 1, 'status', '2026-03-01 10:00Z'::timestamptz,
+  values ('runs', '1', '7', 'sync', 'failed', 1, null::text, '2026-03-01 10:00Z'::timestamptz,
     '2026-03-01 10:05Z'::timestamptz)
 $$, 'A run that is written down when it is over is one outcome, told in full.');
 

@@ -14,6 +14,10 @@ $$, array[
   'tocsin.channel_secret(uuid)',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.my_project_ids(tocsin.member_role)',
+  'tocsin.run_metrics_history(timestamp with time zone,timestamp with time zone,interval,text,text,'
+    'text,text,timestamp with time zone)',
+  'tocsin.run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,text,'
+    'integer,text,boolean,integer,integer,timestamp with time zone)',
   'tocsin.version()'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
@@ -22,12 +26,23 @@ select bag_eq($$
   where p.pronamespace = 'tocsin_internal'::regnamespace
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
+  'tocsin_internal.bin_value(integer)',
   'tocsin_internal.findings(timestamp with time zone)',
+  'tocsin_internal.finest_minutes(timestamp with time zone,integer,timestamp with time zone)',
   'tocsin_internal.host_projects(tocsin.member_role)',
   'tocsin_internal.is_operator()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
-  'tocsin_internal.reveal_channel_secret(uuid)'
-], 'Of the machinery, a signed-in user may call what policies ask for, and no more.');
+  'tocsin_internal.pending_buckets(timestamp with time zone,timestamp with time zone,text,text,'
+    'text)',
+  'tocsin_internal.range_pieces(timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone)',
+  'tocsin_internal.refuse_bad_range(timestamp with time zone,timestamp with time zone,interval,'
+    'text)',
+  'tocsin_internal.resolve_signals(tocsin_internal.run_outcomes[])',
+  'tocsin_internal.reveal_channel_secret(uuid)',
+  'tocsin_internal.sum_range(timestamp with time zone,timestamp with time zone,text,text,text,'
+    'timestamp with time zone)'
+], 'Of the machinery, a signed-in user may call what policies and metrics ask for, and no more.');
 
 select * from finish();
 rollback;

@@ -22,7 +22,15 @@ $$, array[
   'tocsin.notifications: select',
   'tocsin.operators: delete, insert, select',
   'tocsin.project_members: delete, insert, select, update',
-  'tocsin.run_sources: select'
+  'tocsin.run_sources: select',
+  'tocsin.workflow_run_metrics: select',
+  'tocsin_internal.counted_late: select',
+  'tocsin_internal.counted_ranges: select',
+  'tocsin_internal.granularities: select',
+  'tocsin_internal.pending_outcomes: select',
+  'tocsin_internal.run_buckets: select',
+  'tocsin_internal.run_outcomes: select',
+  'tocsin_internal.signaled_failures: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$

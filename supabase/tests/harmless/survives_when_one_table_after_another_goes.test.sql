@@ -12,7 +12,7 @@ declare
   v_count int := 0;
 begin
   for v_table in
-    select oid::regclass from pg_class where relkind in ('r', 'p')
+    select oid::regclass from pg_class where relkind in ('r', 'p') and not relispartition
       and relnamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace) order by relname
   loop
     execute format('drop table %s cascade', v_table);

@@ -1,0 +1,25 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+create temp table took as
+  select exp(3 + 2 * sin(n) + n / 400.0) as ms from generate_series(1, 2000) as n;
+create temp table binned as
+  select array_agg(bin order by bin) as bins, array_agg(n order by bin) as counts
+  from (
+    select tocsin_internal.duration_bin(ms)::int as bin, count(*) as n from took group by 1
+  ) as b;
+
+select is_empty($$
+  select share from unnest(array[0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]) as share,
+    lateral (select percentile_disc(share) within group (order by ms) as exact from took) as e,
+    lateral (
+      select tocsin_internal.percentile_of_bins(bins, counts, share) as shown from binned
+    ) as s
+  where abs(shown - exact) > 0.05 * exact$$, 'No percentile is more than five percent off.');
+select is(tocsin_internal.merge_bins('{1,3}', '{5,2}', '{1,2}', '{-5,4}'),
+  '{2,3,4,2}'::bigint[], 'Histograms add up, and a bin that is empty is gone.');
+
+select * from finish();
+rollback;
