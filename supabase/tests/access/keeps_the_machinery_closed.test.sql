@@ -24,8 +24,15 @@ end
 $$;
 
 select is_empty($$select pg_temp.readable('anon')$$, 'Nobody reads it without signing in,');
-select is_empty($$select pg_temp.readable('authenticated')$$, 'nor after signing in,');
-select is_empty($$select pg_temp.readable('service_role')$$, 'nor does the service.');
+-- what tocsin.workflow_run_metrics is made of, under row-level security
+create temp table metrics (name text);
+insert into metrics values ('counted_late'), ('counted_ranges'), ('granularities'),
+  ('pending_outcomes'), ('run_buckets'), ('run_outcomes'), ('signaled_failures');
+grant select on metrics to public;
+select bag_eq($$select pg_temp.readable('authenticated')$$,
+  $$select 'tocsin_internal.' || name from metrics$$, 'after signing in what metrics are made of,');
+select bag_eq($$select pg_temp.readable('service_role')$$,
+  $$select 'tocsin_internal.' || name from metrics$$, 'and so does the service.');
 
 select * from finish();
 rollback;
