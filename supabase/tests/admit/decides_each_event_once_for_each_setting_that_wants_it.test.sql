@@ -24,7 +24,12 @@ declare
   v_now timestamptz := '2026-03-04 10:00Z'::timestamptz + make_interval(secs => 37 * p_number);
   v_ids uuid[];
 begin
-  update tocsin.alert_settings set is_enabled = random() < 0.8 where random() < 0.2;
+  update tocsin.alert_settings set is_enabled = random() < 0.8
+  where random() < 0.2 and name <> 'setting 5';
+  -- so that some failure surely finds nobody who wants it
+  if p_number in (10, 30) then
+    update tocsin.alert_settings set is_enabled = false where project_id is null;
+  end if;
   if p_number = 20 then
     delete from tocsin.alert_settings where name in ('setting 3', 'setting 4');
   end if;
