@@ -17,6 +17,10 @@ const extensions = ["pgmq", "pg_cron", "pg_net", "supabase_vault"];
 
 /** Looks whether the stack can run there; an error lists everything that is missing. */
 export async function inspectForeignDatabase(url: string): Promise<ForeignDatabase> {
+  await withClient(url, (client) => client.query("select 1")).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The database of TOCSIN_DB_URL cannot be reached: ${reason}`, { cause: error });
+  });
   return withClient(url, async (client) => {
     const query = async <R extends object>(text: string, values: unknown[] = []): Promise<R[]> =>
       (await client.query<R>(text, values)).rows;
@@ -26,6 +30,11 @@ export async function inspectForeignDatabase(url: string): Promise<ForeignDataba
          current_user::text as me`,
     );
     const missing: string[] = [];
+    const [owner] = await query("select 1 from pg_roles where rolname = 'postgres'");
+    if (owner && server?.me !== "postgres") {
+      // The CLI pushes migrations as postgres wherever there is one: one owner for everything.
+      missing.push(`postgres as the role in TOCSIN_DB_URL (it is ${server?.me})`);
+    }
     for (const role of roles) {
       const [found] = await query<{ member: boolean }>(
         "select pg_has_role(current_user, oid, 'set') as member from pg_roles where rolname = $1",

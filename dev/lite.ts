@@ -38,6 +38,8 @@ export async function startLite(
   Object.assign(connection, { rlsState: "active" });
   const app = new App({
     connection,
+    // Migrations are the Supabase CLI's business here.
+    db: { migrations: { enabled: false } },
     ...(settings ? appConfig(settings) : { auth: { enabled: true } }),
   });
   await app.init();

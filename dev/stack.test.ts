@@ -5,9 +5,10 @@ import { spawnSync } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { withClient } from "./database.ts";
+import { runFile, withClient } from "./database.ts";
 import { makeKeys } from "./keys.ts";
 import { repository, serverHome, serverUser } from "./paths.ts";
+import { startPostgres, superuser } from "./postgres.ts";
 import { startStack } from "./stack.ts";
 
 const home = mkdtempSync(join(serverHome(), "test-"));
@@ -59,20 +60,23 @@ test("started again it has its data and its user, and pushes and seeds nothing t
   }
 });
 
-test("a database that lacks what the stack needs is told what is missing", async () => {
-  const { startPostgres } = await import("./postgres.ts");
-  const bare = await startPostgres();
+test("a database of one's own is told what it lacks, and used when it lacks nothing", async () => {
+  const own = await startPostgres();
   try {
-    await assert.rejects(
-      startStack({ databaseUrl: bare.url("supabase_admin") }),
-      (error: Error) => {
-        assert.match(error.message, /The stack cannot run on the database postgres/);
-        assert.match(error.message, /the role authenticated: create role authenticated;/);
-        return true;
-      },
-    );
+    await assert.rejects(startStack({ databaseUrl: own.url(superuser) }), (error: Error) => {
+      assert.match(error.message, /The stack cannot run on the database postgres/);
+      assert.match(error.message, /the role authenticated: create role authenticated;/);
+      return true;
+    });
+    await runFile(own.url(superuser), join(repository, "dev/supabase/roles.sql"));
+    await runFile(own.url(superuser), join(repository, "dev/supabase/schemas.sql"));
+    await withClient(own.url(), (client) => client.query("create table public.projects (a int)"));
+    const stack = await startStack({ databaseUrl: own.url() });
+    assert.match(stack.warnings.join(), /the demo is left out/);
+    assert.equal(await count(own.url(), "auth.users"), 1);
+    await stack.stop();
   } finally {
-    await bare.stop();
+    await own.stop();
   }
 });
 

@@ -96,7 +96,10 @@ async function startParts(
   packages.catch(() => undefined);
 
   const database = await startDatabase(options, config.db.port, stops, progress, warnings);
-  const pushed = await pushMigrations(database.ownerUrl);
+  const pushed = await pushMigrations(database.ownerUrl).catch((error: unknown) => {
+    // An older database than the migrations is the likely cause: say so, where there is one.
+    throw new Error([String(error), ...warnings].join("\n"), { cause: error });
+  });
   database.rememberMigrations();
   progress(
     pushed > 0

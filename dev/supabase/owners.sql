@@ -6,7 +6,3 @@ grant all on all tables in schema auth to supabase_auth_admin;
 -- `references` too: migrations point foreign keys at auth.users.
 grant all on all tables in schema auth to postgres with grant option;
 grant all on all sequences in schema auth to supabase_auth_admin, postgres;
-
--- The history of migrations belongs to the role that pushes them.
-alter table supabase_migrations.schema_migrations owner to postgres;
-alter table supabase_migrations.seed_files owner to postgres;
