@@ -91,9 +91,12 @@ on conflict (id) do nothing;
 insert into public.workflow_definitions (id, project_id, slug) values
   ('11111111-aaaa-4000-8000-000000000001', '7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e', 'order-import'),
   ('11111111-aaaa-4000-8000-000000000002', '7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e', 'crm-sync'),
-  ('11111111-aaaa-4000-8000-000000000003', '7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e', 'nightly-report'),
-  ('22222222-bbbb-4000-8000-000000000001', 'c2a91d70-58be-4c1f-8f0e-6d7e1b9a4c55', 'invoice-mailer'),
-  ('22222222-bbbb-4000-8000-000000000002', 'c2a91d70-58be-4c1f-8f0e-6d7e1b9a4c55', 'payment-webhook')
+  ('11111111-aaaa-4000-8000-000000000003',
+   '7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e', 'nightly-report'),
+  ('22222222-bbbb-4000-8000-000000000001',
+   'c2a91d70-58be-4c1f-8f0e-6d7e1b9a4c55', 'invoice-mailer'),
+  ('22222222-bbbb-4000-8000-000000000002',
+   'c2a91d70-58be-4c1f-8f0e-6d7e1b9a4c55', 'payment-webhook')
 on conflict (id) do nothing;
 
 -- Tocsin ------------------------------------------------------------------------------------------
