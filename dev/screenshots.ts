@@ -31,7 +31,7 @@ const failures: Failure[] = [
     workflow: "order-import",
     node: "fetch_orders",
     error:
-      "HTTP 502 Bad Gateway from https://api.shop.example/v2/orders?page=3&api_key=demo-0123456789abcdef\n" +
+      "HTTP 502 Bad Gateway: GET /v2/orders?api_key=demo-0123456789abcdef\n" +
       "upstream connect error or disconnect/reset before headers",
   },
 ];
