@@ -1,7 +1,7 @@
 // Supabase Lite on our PostgreSQL: the Data API and Auth of the local stack, and the Auth tables of
 // every database that the stack and the tests use.
 
-import { App } from "@supabase/lite";
+import { App, RelationNotFoundError } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import postgres from "postgres";
 import type { ProjectConfig } from "./config.ts";
@@ -17,11 +17,14 @@ export type Lite = {
   close: () => Promise<void>;
 };
 
-// Lite prints every error of the database's, even one that it is to answer with, as when somebody
-// has no right to a table. The caller has it; the terminal of the stack need not.
+// Lite prints errors that it also answers with, as when somebody has no right to a table or there is
+// none. The caller has them; the terminal of the stack need not.
 const print = console.error;
 console.error = (...values: unknown[]) => {
-  if (!(values[0] instanceof postgres.PostgresError)) print(...values);
+  const [first] = values;
+  const isAnswered =
+    first instanceof postgres.PostgresError || first instanceof RelationNotFoundError;
+  if (!isAnswered) print(...values);
 };
 
 /** Without settings it can make the Auth tables, and nobody can call it. */
