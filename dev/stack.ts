@@ -110,7 +110,8 @@ async function startParts(
   if (database.hasOtherTables) {
     warnings.push("The database has tables with the names of the demo's: the demo is left out.");
   }
-  if (demo && !(await isSeeded(database.ownerUrl))) await runFile(database.ownerUrl, seedFile);
+  // At each start: it adds what is missing, the partitions of new months for one.
+  if (demo) await runFile(database.ownerUrl, seedFile);
 
   const { inbox, receiver } = await startReceivers(options, database.ownerUrl);
   stops.push(inbox.stop, receiver.stop);
@@ -227,11 +228,6 @@ async function pointDemoWebhookAt(databaseUrl: string, receiverUrl: string): Pro
       [`${receiverUrl}/hooks/demo`],
     ),
   );
-}
-
-async function isSeeded(url: string): Promise<boolean> {
-  const query = "select 1 where to_regclass('public.workflow_definitions') is not null";
-  return (await withClient(url, (client) => client.query(query))).rowCount === 1;
 }
 
 type Database = {
