@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(4);
+select plan(5);
 
 create table runs (id int primary key, status text, error text);
 select from tocsin.watch_runs('runs');
@@ -19,6 +19,15 @@ select is_empty($$select run_id from tocsin.error_metrics$$,
   'While the table cannot be read its failures wait.');
 select is((select count(*)::int from pgmq.q_tocsin_failures), 2, 'They stay in the queue.');
 select is_empty($$select msg_id from tocsin_internal.claimed_failures$$, 'Nothing stays claimed.');
+create function pg_temp.beat() returns void language plpgsql as $$
+begin
+  update pgmq.q_tocsin_failures set vt = clock_timestamp();
+  perform from tocsin_internal.tick();
+end
+$$;
+select pg_temp.beat() from generate_series(1, 6);
+select is_empty($$select msg_id from pgmq.q_tocsin_failures_dlq$$,
+  'However long that takes, none of them is given up.');
 select from tocsin.setup();
 update pgmq.q_tocsin_failures set vt = clock_timestamp();
 select from tocsin_internal.tick();

@@ -5,10 +5,10 @@ select plan(2);
 
 create table runs (id int primary key, status text);
 select from tocsin.watch_runs('runs');
-insert into runs select n, 'failed' from generate_series(1, 12000) as n;
+insert into runs select n, 'failed' from generate_series(1, 20500) as n;
 
-select is(tocsin_internal.roll_up(), 12000::bigint, 'More than one batch is taken in one beat.');
-select is((select count(distinct message ->> 'error_id')::int from pgmq.q_tocsin_failures), 12000,
+select is(tocsin_internal.roll_up(), 20500::bigint, 'More than one batch is taken in one beat.');
+select is((select count(distinct message ->> 'error_id')::int from pgmq.q_tocsin_failures), 20500,
   'Each failure has an id of its own.');
 
 select * from finish();
