@@ -192,7 +192,9 @@ as $$
   -- at its finish time, but no later than it was seen; and when it was seen, where the row says
   -- nothing, infinity or a time before 2000.
   with outcome as materialized (
-    select coalesce(o.project_id, '') as project_id, coalesce(o.workflow_id, '') as workflow_id,
+    -- cut, since an index takes no key of any length, and one such run must not stop all others
+    select left(coalesce(o.project_id, ''), 200) as project_id,
+      left(coalesce(o.workflow_id, ''), 200) as workflow_id,
       o.source_id, o.outcome, o.sign, t.at, d.ms,
       date_bin('1 minute', t.at, '2000-01-01 00:00:00+00') as minute,
       case when d.ms <= 1 then 0

@@ -84,11 +84,13 @@ returns timestamptz
 language sql immutable set search_path = ''
 as $$
   select case when isfinite(p_outcome.finished_at)
+      and p_outcome.finished_at >= '2000-01-01 00:00:00+00'
     then least(p_outcome.finished_at, p_outcome.captured_at) else p_outcome.captured_at end
 $$;
 
 comment on function tocsin_internal.failure_time(tocsin_internal.run_outcomes) is
-  'When the run failed: its own finish time, but no later than it was seen, and never infinite.';
+  'When the run failed: its own finish time, but no later than it was seen, and no time that cannot '
+  'be: infinite, or before 2000.';
 
 create function tocsin_internal.leave_uncounted(p_outcomes tocsin_internal.run_outcomes[])
 returns tocsin_internal.run_outcomes[]
@@ -174,8 +176,9 @@ begin
   perform tocsin_internal.count_outcomes(tocsin_internal.leave_uncounted(v_resolved), p_now);
 
   select array_agg(jsonb_build_object(
-      'error_id', gen_random_uuid(), 'source_id', o.source_id, 'run_id', o.run_id,
-      'project_id', o.project_id, 'workflow_id', o.workflow_id, 'outcome', o.outcome,
+      'error_id', gen_random_uuid(), 'source_id', o.source_id, 'run_id', left(o.run_id, 500),
+      'project_id', left(o.project_id, 200), 'workflow_id', left(o.workflow_id, 200),
+      'outcome', o.outcome,
       'failed_at', tocsin_internal.failure_time(o)) order by o.outcome_id)
   into v_failures
   from unnest(v_resolved) as o

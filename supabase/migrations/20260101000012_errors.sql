@@ -130,7 +130,8 @@ as $$
       ingested_at)
     select m.error_id, m.failed_at, 'worker',
       case m.outcome when 'timed_out' then 'timeout' else 'execution' end, 'high',
-      coalesce(m.project_id, d.project_id, ''), coalesce(m.workflow_id, d.workflow_id, ''),
+      left(coalesce(m.project_id, d.project_id, ''), 200),
+      left(coalesce(m.workflow_id, d.workflow_id, ''), 200),
       tocsin_internal.redact(d.workflow_name), m.source_id, m.run_id,
       tocsin_internal.redact(left(d.node, 200)), d.attempt,
       -- a secret that the cut divides would not be known for one: cut after redacting
