@@ -89,8 +89,8 @@ as $$
 $$;
 
 comment on function tocsin_internal.failure_time(tocsin_internal.run_outcomes) is
-  'When the run failed: its own finish time, but no later than it was seen, and no time that cannot '
-  'be: infinite, or before 2000.';
+  'When the run failed: its own finish time, but no later than it was seen; or when it was seen, '
+  'where that is infinite or before 2000.';
 
 create function tocsin_internal.leave_uncounted(p_outcomes tocsin_internal.run_outcomes[])
 returns tocsin_internal.run_outcomes[]

@@ -27,9 +27,10 @@ update runs set status = 'running' where id = 'odd';
 select from tocsin_internal.run_stage('roll_up');
 
 select is_empty($$select stage, message from tocsin_internal.stage_faults$$, 'There is no fault.');
-select is_empty($$select run_id from tocsin_internal.run_outcomes limit 3$$, 'Every outcome is taken.');
-select is((select count(*)::int from pgmq.q_tocsin_failures where message ->> 'run_id' = 'plain'),
-  1, 'The failure among them is forwarded.');
+select is_empty($$select run_id from tocsin_internal.run_outcomes limit 3$$,
+  'Every outcome is taken.');
+select is((select count(*)::int from pgmq.q_tocsin_failures
+  where message ->> 'run_id' = 'plain'), 1, 'The failure among them is forwarded.');
 select is((select count(*)::int from pgmq.q_tocsin_failures), 70, 'So are the odd ones.');
 select from tocsin_internal.tick();
 select is((select count(*)::int from tocsin.error_metrics), 70, 'And all of them are told.');
