@@ -240,13 +240,14 @@ begin
   join tocsin.alert_channels c on c.channel_id = k.channel_id
   join tocsin.notifications n on n.notification_id = k.notification_id;
 
-  -- a message whose delivery is over, or sent again under another message, has done its work
+  -- A message whose delivery is over, or sent again under another message, has done its work. One
+  -- that came too early goes too: it would be hidden for the lease, and its delivery with it.
   perform pgmq.delete('tocsin_deliveries', stale.msg_id)
   from unnest(v_ids, v_msg_ids) as stale (delivery_id, msg_id)
   where not exists (
     select from tocsin.deliveries d
     where d.delivery_id = stale.delivery_id and d.msg_id = stale.msg_id
-      and d.state in ('pending', 'sending')
+      and (d.state = 'sending' or (d.state = 'pending' and d.next_attempt_at <= p_now))
   );
 end
 $$;

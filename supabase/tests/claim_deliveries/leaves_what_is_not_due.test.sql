@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(2);
+select plan(3);
 
 create function pg_temp.deliver(p_channel text, p_due timestamptz) returns uuid
 language sql as $$
@@ -25,6 +25,9 @@ update tocsin.deliveries set next_attempt_at = '2026-03-04 11:00Z';
 select is_empty($$select * from tocsin.claim_deliveries(p_now => '2026-03-04 10:30Z')$$,
   'A delivery that waits for its next attempt is not claimed, whatever the queue says.');
 select is((select attempt_count from tocsin.deliveries), 0, 'No attempt is counted.');
+select from tocsin_internal.queue_deliveries('2026-03-04 11:00Z');
+select is((select count(*)::int from tocsin.claim_deliveries(p_now => '2026-03-04 11:00Z')), 1,
+  'When it is due it is claimed at once: no message that came too early hides it.');
 
 select * from finish();
 rollback;
