@@ -16,9 +16,9 @@ function mentioned(files: string[], pattern: RegExp): string[] {
   return [...new Set(found)].filter((name) => name !== undefined).sort();
 }
 
-test("every link between the pages leads to a file, and to a heading of it", () => {
+test("every link and picture leads to a file, and to its heading if it names one", () => {
   const broken = find("*.md", "docs/**/*.md").flatMap((page) =>
-    mentioned([page], /\]\((?!https?:)([^)\s]+)\)/g).filter((link) => {
+    mentioned([page], /(?:\]\(|src(?:set)?=")(?!https?:)([^)"\s]+)/g).filter((link) => {
       const [path = "", heading] = link.split("#");
       const target = path === "" ? page : join(dirname(page), path);
       if (!existsSync(join(repository, target))) return true;
