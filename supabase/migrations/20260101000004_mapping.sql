@@ -339,19 +339,21 @@ as $$
 declare
   v_column text;
 begin
-  select c.name into v_column
+  -- whose a run is and when it began stay; anything else, such as "archived", may change
+  select a.attname into v_column
   from pg_catalog.pg_partition_tree(p_table) t
-  join pg_catalog.pg_partitioned_table k on k.partrelid = t.relid
-  cross join unnest(array[p_mapping ->> 'status', p_mapping ->> 'finished_at']) as c (name)
-  where pg_catalog.pg_get_partkeydef(k.partrelid) ~ ('\m' || c.name || '\M')
+  join pg_catalog.pg_attribute a on a.attrelid = t.relid and a.attnum > 0
+    and pg_catalog.pg_get_partkeydef(t.relid) ~ ('\m' || a.attname || '\M')
+  where a.attname in (p_mapping ->> 'status', p_mapping ->> 'finished_at') or not (
+    a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+    or p_mapping ->> 'run_id' = a.attname
+    or coalesce(a.attname in (p_mapping ->> 'project_id', p_mapping ->> 'workflow_id'), false))
   limit 1;
   if v_column is not null then
-    raise exception 'The table % is partitioned by "%", which changes when a run ends',
-      p_table, v_column
-      using errcode = 'TC005', detail = 'Postgres moves such a row by deleting and inserting it, '
-        'which cannot be told from a new run.',
-        hint = 'Partition by the time at which a run is created, or watch the table that the '
-          'runs are in before they end.';
+    raise exception 'The table % is partitioned by "%", which may change in the life of a run',
+      p_table, v_column using errcode = 'TC005', detail = 'Postgres moves such a row by deleting '
+        'and inserting it, which cannot be told from a new run.',
+        hint = 'Partition by the time at which a run is created.';
   end if;
 end
 $$;

@@ -57,7 +57,8 @@ comment on function tocsin_internal.outcome_of(jsonb, text) is
 create function tocsin_internal.read_run(
   p_source_id text, p_old jsonb, p_new jsonb,
   out outcome text, out before text, out run_id text, out project_id text, out workflow_id text,
-  out started_at timestamptz, out finished_at timestamptz, out finished_before timestamptz
+  out started_at timestamptz, out finished_at timestamptz, out project_before text,
+  out workflow_before text, out started_before timestamptz, out finished_before timestamptz
 ) returns record
 language plpgsql stable set search_path = ''
 as $$
@@ -76,6 +77,9 @@ begin
   workflow_id := p_new ->> (v_mapping ->> 'workflow_id');
   started_at := tocsin_internal.try_timestamp(p_new ->> (v_mapping ->> 'started_at'));
   finished_at := tocsin_internal.try_timestamp(p_new ->> (v_mapping ->> 'finished_at'));
+  project_before := p_old ->> (v_mapping ->> 'project_id');
+  workflow_before := p_old ->> (v_mapping ->> 'workflow_id');
+  started_before := tocsin_internal.try_timestamp(p_old ->> (v_mapping ->> 'started_at'));
   finished_before := tocsin_internal.try_timestamp(p_old ->> (v_mapping ->> 'finished_at'));
 end
 $$;
@@ -156,6 +160,9 @@ declare
   v_workflow_id text;
   v_started_at timestamptz;
   v_finished_at timestamptz;
+  v_project_before text;
+  v_workflow_before text;
+  v_started_before timestamptz;
   v_finished_before timestamptz;
   v_problem text;
 begin
@@ -171,6 +178,10 @@ begin
         return null;
       end if;
       if v_before is not null then
+        -- what is taken back is taken from where it was counted
+        v_project_before := %13$s;
+        v_workflow_before := %14$s;
+        v_started_before := %15$s;
         v_finished_before := %4$s;
       end if;
     elsif v_outcome is null then
@@ -189,9 +200,9 @@ begin
     -- this session was compiled before an ALTER TABLE: read the row by name
     begin
       select r.outcome, r.before, r.run_id, r.project_id, r.workflow_id, r.started_at,
-        r.finished_at, r.finished_before
+        r.finished_at, r.project_before, r.workflow_before, r.started_before, r.finished_before
       into v_outcome, v_before, v_run_id, v_project_id, v_workflow_id, v_started_at,
-        v_finished_at, v_finished_before
+        v_finished_at, v_project_before, v_workflow_before, v_started_before, v_finished_before
       from tocsin_internal.read_run(%10$L,
         case tg_op when 'UPDATE' then to_jsonb(old) end, to_jsonb(new)) as r;
       v_problem := null;
@@ -213,8 +224,8 @@ begin
   if v_before is not null then
     insert into tocsin_internal.run_outcomes
       (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_before, -1, %12$L, v_started_at,
-      v_finished_before);
+    values (%10$L, v_run_id, v_project_before, v_workflow_before, v_before, -1, %12$L,
+      v_started_before, v_finished_before);
   end if;
   if v_outcome is not null then
     insert into tocsin_internal.run_outcomes
@@ -234,7 +245,10 @@ $template$,
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'new'),
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'finished_at', 'new'),
     p_source.source_id, tocsin_internal.warning_once(),
-    case when m ? 'events' or m ? 'jobs' then 'status' end);
+    case when m ? 'events' or m ? 'jobs' then 'status' end,
+    tocsin_internal.text_expression(m ->> 'project_id', 'old'),
+    tocsin_internal.text_expression(m ->> 'workflow_id', 'old'),
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'old'));
 
   perform tocsin_internal.seal_generated(v_name,
     format('Trigger of %s: appends the outcome of a run. Generated; change it with watch_runs().',
@@ -326,10 +340,8 @@ end
 $generator$;
 
 comment on function tocsin_internal.generate_signal_capture(tocsin.run_sources, text, text, text) is
-  'Writes the trigger function of a table beside the runs that can tell of a failure: '
-  'p_is_candidate '
-  'is compiled SQL over new and old, p_read is plpgsql that sets v_run_id and v_failed_at from '
-  'v_row.';
+  'Writes the trigger function of a table that can tell of a failure: p_is_candidate is SQL over '
+  'new and old, p_read is plpgsql that sets v_run_id and v_failed_at from v_row.';
 
 create function tocsin_internal.generate_event_capture(p_source tocsin.run_sources) returns void
 language sql set search_path = ''
@@ -338,8 +350,9 @@ as $$
     format('new.%I::text = %L', e ->> 'type', e ->> 'failed_type'),
     -- An attempt that is not the last raises nothing: the engine tries again by itself.
     format($read$if v_row ->> %1$L = %2$L
-        and coalesce((v_row -> %3$L ->> 'attempt')::numeric, 'infinity')
-          >= coalesce((v_row -> %3$L ->> 'max_attempts')::numeric, %4$L)
+        -- what is no number, or not there, counts as the last
+        and coalesce(substring(v_row -> %3$L ->> 'attempt' from '^\d{1,9}$')::numeric, 'infinity')
+          >= coalesce(substring(v_row -> %3$L ->> 'max_attempts' from '^\d{1,9}$')::numeric, %4$L)
       then
         v_run_id := v_row ->> %5$L;
         v_failed_at := tocsin_internal.try_timestamp(v_row ->> %6$L);
