@@ -351,8 +351,7 @@ begin
   limit 1;
   if v_column is not null then
     raise exception 'The table % is partitioned by "%", which may change in the life of a run',
-      p_table, v_column using errcode = 'TC005', detail = 'Postgres moves such a row by deleting '
-        'and inserting it, which cannot be told from a new run.',
+      p_table, v_column using errcode = 'TC005', detail = 'A row that moves looks like a new run.',
         hint = 'Partition by the time at which a run is created.';
   end if;
 end
