@@ -126,7 +126,7 @@ class FunctionProcess {
     headers.set("x-forwarded-proto", url.protocol.replace(":", ""));
     const path = url.pathname.replace(/^\/functions\/v1/, "");
     try {
-      return await fetch(`http://127.0.0.1:${this.#port}${path}${url.search}`, {
+      const answer = await fetch(`http://127.0.0.1:${this.#port}${path}${url.search}`, {
         method: request.method,
         headers,
         body: request.body,
@@ -134,6 +134,7 @@ class FunctionProcess {
         signal: request.signal,
         ...(request.body ? { duplex: "half" } : {}),
       });
+      return unpacked(answer);
     } catch (error) {
       if (request.signal.aborted) throw error;
       return problem(503, "BOOT_ERROR", `Function failed to start (see ${this.#logFile})`);
@@ -162,6 +163,15 @@ class FunctionProcess {
     await sleep(wait * 1000);
     if (!this.#stopping) await this.start().catch(() => undefined);
   }
+}
+
+/** fetch() has unpacked the body, and left the headers that say it is packed. */
+function unpacked(answer: Response): Response {
+  if (!answer.headers.has("content-encoding")) return answer;
+  const headers = new Headers(answer.headers);
+  headers.delete("content-encoding");
+  headers.delete("content-length");
+  return new Response(answer.body, { status: answer.status, headers });
 }
 
 function answers(port: number): Promise<boolean> {
