@@ -38,7 +38,7 @@ export async function startLite(
   });
   // Left to itself it grants the API roles everything in each schema that has row-level security,
   // tocsin_internal among them, when the first request comes. Ours grant what they mean to.
-  Object.assign(connection, { rlsState: "active" });
+  Object.assign(connection, { rlsState: "active", normalizeDbError: asPostgrestTells });
   const app = new App({
     connection,
     // Migrations are the Supabase CLI's business here.
@@ -53,6 +53,25 @@ export async function startLite(
     // It would wait for ever for a connection that a request has lost.
     close: () => settledWithin(1_000, connection.close()),
   };
+}
+
+/** SQLSTATE classes that Lite answers itself. */
+const known = /^(?:21|22|23|42|53|55|PT)|^25006$|^PGRST$/;
+/** SQLSTATE classes that are no fault of the caller's, as PostgREST has it. */
+const faults = /^(?:08|25|40|54|57|58|XX)/;
+
+/**
+ * Lite answers an SQLSTATE that it does not know, a product's own or a timeout's, with a code of its
+ * own. PostgREST passes it on with its hint. Raised the way that both let a function say it, it is.
+ */
+function asPostgrestTells(error: unknown): unknown {
+  if (!(error instanceof postgres.PostgresError) || known.test(error.code)) return error;
+  const { code, message, detail, hint } = error;
+  return Object.assign(error, {
+    code: "PGRST",
+    message: JSON.stringify({ code, message, details: detail ?? null, hint: hint ?? null }),
+    detail: JSON.stringify({ status: faults.test(code) ? 500 : 400, headers: {} }),
+  });
 }
 
 function appConfig({ config, keys }: { config: ProjectConfig; keys: Keys }) {
