@@ -16,6 +16,7 @@ $$, array[
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text)',
   'tocsin.release_deliveries(uuid[],integer[])',
+  'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin_internal.capture_runs()',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.is_operator()',

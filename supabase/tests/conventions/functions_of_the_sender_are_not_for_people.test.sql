@@ -13,8 +13,9 @@ $$, array[
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text)',
-  'tocsin.release_deliveries(uuid[],integer[])'
-], 'What only the service may call is the sender''s part, and nothing else.');
+  'tocsin.release_deliveries(uuid[],integer[])',
+  'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)'
+], 'What only the service may call is the sender''s part and the scrapers'', and nothing else.');
 
 select * from finish();
 rollback;

@@ -14,6 +14,10 @@ $$, array[
   'tocsin.channel_secret(uuid)',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.my_project_ids(tocsin.member_role)',
+  'tocsin.page_run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,'
+    'integer,text,boolean,integer,double precision,text,text,text,timestamp with time zone)',
+  'tocsin.read_workflow_metrics(text,timestamp with time zone,timestamp with time zone,interval,'
+    'text,text,text,timestamp with time zone)',
   'tocsin.run_metrics_history(timestamp with time zone,timestamp with time zone,interval,text,text,'
     'text,text,timestamp with time zone)',
   'tocsin.run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,text,'
@@ -32,6 +36,7 @@ $$, array[
   'tocsin_internal.host_projects(tocsin.member_role)',
   'tocsin_internal.is_operator()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
+  'tocsin_internal.name_of_bucket(interval)',
   'tocsin_internal.pending_buckets(timestamp with time zone,timestamp with time zone,text,text,'
     'text)',
   'tocsin_internal.range_pieces(timestamp with time zone,timestamp with time zone,'
