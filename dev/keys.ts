@@ -13,6 +13,8 @@ const schema = z.object({
   secret: z.string(),
   /** Signs the sessions of people who are signed in. */
   jwtSecret: z.string(),
+  /** For scrapers, at tocsin-api/metrics. */
+  metricsToken: z.string(),
 });
 export type Keys = z.infer<typeof schema>;
 
@@ -22,17 +24,19 @@ export function makeKeys(): Keys {
     publishable: `sb_publishable_${random(24)}`,
     secret: `sb_secret_${random(24)}`,
     jwtSecret: random(36),
+    metricsToken: random(24),
   };
 }
 
 /** This clone's keys, the same at every start. */
 export function readKeys(): Keys {
   const file = join(localDir, "keys.json");
-  if (existsSync(file)) {
-    const keys = schema.safeParse(JSON.parse(readFileSync(file, "utf8")));
-    if (keys.success) return keys.data;
-  }
-  const keys = makeKeys();
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as unknown) : undefined;
+  const complete = schema.safeParse(kept);
+  if (complete.success) return complete.data;
+  // Those of an earlier version stay, beside what has come since.
+  const earlier = z.record(z.string(), z.string()).safeParse(kept).data;
+  const keys = schema.parse({ ...makeKeys(), ...earlier });
   mkdirSync(localDir, { recursive: true });
   writeFileSync(file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
   return keys;

@@ -151,6 +151,7 @@ async function startParts(
       SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
       SUPABASE_SERVICE_ROLE_KEY: keys.secret,
       SUPABASE_ANON_KEY: keys.publishable,
+      TOCSIN_METRICS_TOKEN: keys.metricsToken,
       RESEND_API_KEY: "re_local_stack",
       RESEND_BASE_URL: inbox.url,
       TOCSIN_EMAIL_FROM: "Tocsin <alerts@tocsin.local>",

@@ -67,6 +67,7 @@ function introduce(stack: Stack): void {
     ["API", stack.apiUrl],
     ["Publishable key", stack.keys.publishable],
     ["Secret key", stack.keys.secret],
+    ["Metrics", `${stack.functionsUrl}/tocsin-api/metrics   token: ${stack.keys.metricsToken}`],
     ["Database", stack.databaseUrl],
     ["Demo login", `${stack.operator.email}   password: ${stack.operator.password}`],
     ["Logs of functions", stack.logDir],

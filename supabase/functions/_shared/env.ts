@@ -26,6 +26,12 @@ export interface SupabaseSettings {
   secretKey: string;
 }
 
+/** What is needed to call the Data API in a user's name: nothing that opens more than they may. */
+export interface PublicSettings {
+  url: string;
+  publishableKey: string;
+}
+
 const keyMap = z.record(z.string(), z.string().min(1));
 
 /** An environment variable without surrounding blanks; empty counts as not set. */
@@ -46,15 +52,8 @@ export function readUrl(env: Env, name: string): string | undefined {
  * the secret keys have the legacy service role key only.
  */
 export function readSupabaseSettings(env: Env): SupabaseSettings {
-  const url = readUrl(env, "SUPABASE_URL");
-  if (url === undefined) {
-    throw new ConfigurationError(
-      "missing_supabase_url",
-      "SUPABASE_URL is not set or is not an http(s) address.",
-      "The platform sets it. Where you run the function yourself, set it to your project's API URL.",
-    );
-  }
-  const secretKey = readSecretKey(env);
+  const url = readSupabaseUrl(env);
+  const secretKey = readKey(env, "SUPABASE_SECRET_KEYS", "SUPABASE_SERVICE_ROLE_KEY");
   if (secretKey === undefined) {
     throw new ConfigurationError(
       "missing_secret_key",
@@ -65,8 +64,33 @@ export function readSupabaseSettings(env: Env): SupabaseSettings {
   return { url, secretKey };
 }
 
-function readSecretKey(env: Env): string | undefined {
-  const map = readText(env, "SUPABASE_SECRET_KEYS");
+/** Where the Data API is and the key that anybody may know. */
+export function readPublicSettings(env: Env): PublicSettings {
+  const url = readSupabaseUrl(env);
+  const publishableKey = readKey(env, "SUPABASE_PUBLISHABLE_KEYS", "SUPABASE_ANON_KEY");
+  if (publishableKey === undefined) {
+    throw new ConfigurationError(
+      "missing_publishable_key",
+      "Neither SUPABASE_PUBLISHABLE_KEYS nor SUPABASE_ANON_KEY holds a key.",
+      "The platform sets them. Create a publishable key in the project's API keys, then deploy again.",
+    );
+  }
+  return { url, publishableKey };
+}
+
+function readSupabaseUrl(env: Env): string {
+  const url = readUrl(env, "SUPABASE_URL");
+  if (url !== undefined) return url;
+  throw new ConfigurationError(
+    "missing_supabase_url",
+    "SUPABASE_URL is not set or is not an http(s) address.",
+    "The platform sets it. Where you run the function yourself, set it to your project's API URL.",
+  );
+}
+
+/** A key of a JSON map of keys, `default` if it is there; else the legacy key. */
+function readKey(env: Env, mapName: string, legacyName: string): string | undefined {
+  const map = readText(env, mapName);
   if (map !== undefined) {
     const keys = keyMap.safeParse(parseJson(map));
     if (keys.success) {
@@ -74,7 +98,7 @@ function readSecretKey(env: Env): string | undefined {
       if (key !== undefined) return key;
     }
   }
-  return readText(env, "SUPABASE_SERVICE_ROLE_KEY");
+  return readText(env, legacyName);
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { ConfigurationError, readSupabaseSettings, readText, readUrl } from "./env.ts";
+import {
+  ConfigurationError,
+  readPublicSettings,
+  readSupabaseSettings,
+  readText,
+  readUrl,
+} from "./env.ts";
 
 const env = (values: Record<string, string>) => ({ get: (name: string) => values[name] });
 const url = "http://127.0.0.1:54321";
@@ -36,6 +42,17 @@ Deno.test("without a key or an address it says which is missing", () => {
     code({ SUPABASE_URL: "127.0.0.1", SUPABASE_SERVICE_ROLE_KEY: "d" }),
     "missing_supabase_url",
   );
+});
+
+Deno.test("the publishable key is found the same way, and no secret key is taken for it", () => {
+  const read = (values: Record<string, string>) =>
+    readPublicSettings(env({ SUPABASE_URL: url, ...values })).publishableKey;
+  assert.equal(read({ SUPABASE_PUBLISHABLE_KEYS: '{"default":"a"}', SUPABASE_ANON_KEY: "d" }), "a");
+  assert.equal(read({ SUPABASE_ANON_KEY: "d" }), "d");
+  assert.throws(() => read({ SUPABASE_SECRET_KEYS: '{"default":"s"}' }), {
+    name: "ConfigurationError",
+    code: "missing_publishable_key",
+  });
 });
 
 Deno.test("blank values count as not set, and only http addresses as addresses", () => {

@@ -1,0 +1,56 @@
+/**
+ * The cursor of a paged answer. It holds the question as it was first asked, its range fixed, and
+ * the place of the last row: so each page belongs to the same question, whenever it is asked for.
+ * It opens nothing: what is answered is what the caller may see, whatever a cursor says.
+ */
+import { z } from "zod";
+
+const longest = 4_096;
+
+export const placeSchema = z.strictObject({
+  value: z.number().nullable(),
+  workflow_id: z.string().max(1_000),
+  project_id: z.string().max(1_000),
+  source_id: z.string().max(1_000),
+});
+export type Place = z.infer<typeof placeSchema>;
+
+const time = z.iso.datetime();
+
+const cursorSchema = z.strictObject({
+  version: z.literal(1),
+  /** The parameters of the first page, as they were given. */
+  asked: z.record(z.string().max(50), z.string().max(1_000)),
+  from: time,
+  to: time,
+  after: placeSchema,
+});
+export type Cursor = z.infer<typeof cursorSchema>;
+
+export function writeCursor(cursor: Cursor): string {
+  return toBase64Url(new TextEncoder().encode(JSON.stringify(cursor)));
+}
+
+/** Undefined: that is no cursor of ours. */
+export function readCursor(text: string): Cursor | undefined {
+  if (text.length > longest) return undefined;
+  try {
+    const json = new TextDecoder("utf-8", { fatal: true }).decode(fromBase64Url(text));
+    const parsed = cursorSchema.safeParse(JSON.parse(json));
+    return parsed.success && !json.includes("\\u0000") ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+function fromBase64Url(text: string): Uint8Array {
+  if (!/^[\w-]+$/.test(text)) throw new TypeError("not base64url");
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (character) =>
+    character.charCodeAt(0),
+  );
+}

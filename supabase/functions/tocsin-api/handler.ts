@@ -1,0 +1,54 @@
+/**
+ * tocsin-api: metrics for people, under their own row-level security, and for scrapers, with a
+ * token of their own. Whoever is asked for is decided at the route (`access.ts`); everything else
+ * that is the same for all routes is here: paths, methods, CORS and the shape of errors.
+ */
+import { corsHeaders, preflight } from "./cors.ts";
+import type { Deps } from "./deps.ts";
+import { ApiError, toResponse } from "./errors.ts";
+import { createRouter, type Match, pathInFunction } from "./router.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { openMetricsRoutes } from "./routes/open_metrics.ts";
+import { summaryRoutes } from "./routes/summary.ts";
+import { workflowRoutes } from "./routes/workflow.ts";
+
+export function createHandler(deps: Deps): (request: Request) => Promise<Response> {
+  const route = createRouter([
+    ...healthRoutes(deps),
+    ...workflowRoutes(deps),
+    ...summaryRoutes(deps),
+    ...openMetricsRoutes(deps),
+  ]);
+  return async (request) => {
+    const answer = await answerTo(request, route).catch((error) => toResponse(error, deps.log));
+    for (const [name, value] of Object.entries(corsHeaders)) answer.headers.set(name, value);
+    if (request.method !== "HEAD") return answer;
+    await answer.body?.cancel();
+    return new Response(null, answer);
+  };
+}
+
+async function answerTo(
+  request: Request,
+  route: (method: string, path: string) => Match,
+): Promise<Response> {
+  const url = new URL(request.url);
+  const { methods, handle, params } = route(request.method, pathInFunction(url));
+  if (methods.length > 0 && request.method === "OPTIONS") return preflight(methods);
+  if (handle !== undefined) return await handle({ request, url, params });
+
+  await request.body?.cancel();
+  if (methods.length === 0) {
+    throw new ApiError(404, {
+      code: "no_such_route",
+      message: "There is nothing at this path.",
+      hint: "The routes are in docs/reference/api.md.",
+    });
+  }
+  const allowed = methods.join(", ");
+  throw new ApiError(
+    405,
+    { code: "method_not_allowed", message: `This path has: ${allowed}.` },
+    { allow: allowed },
+  );
+}

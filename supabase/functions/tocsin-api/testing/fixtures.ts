@@ -1,0 +1,118 @@
+/** A Data API in memory, and what the handler needs beside it. */
+import type { Caller, DataApi } from "../../_shared/data_api.ts";
+import type { Log, LogFields } from "../../_shared/log.ts";
+import type { Deps } from "../deps.ts";
+import type { Snapshot } from "../open_metrics/families.ts";
+
+export const metricsToken = "a-token-for-scrapers-of-some-length";
+export const now = new Date("2026-11-21T09:02:11.412Z");
+
+export interface Call {
+  caller: Caller;
+  name: string;
+  args: Record<string, unknown>;
+}
+
+type Answer = unknown | ((args: Record<string, unknown>) => unknown);
+
+/** Answers each function with what the test says; an Error is thrown. */
+export function fakeDb(answers: Record<string, Answer>): DataApi & { calls: Call[] } {
+  const calls: Call[] = [];
+  return {
+    calls,
+    call: (caller, name, args, result) => {
+      calls.push({ caller, name, args });
+      const answer = answers[name];
+      const value = typeof answer === "function" ? answer(args) : answer;
+      if (value instanceof Error) return Promise.reject(value);
+      return Promise.resolve(result.parse(value));
+    },
+  };
+}
+
+export function recordingLog(): Log & { lines: string[] } {
+  const lines: string[] = [];
+  const write = (event: string, fields?: LogFields) => {
+    lines.push(JSON.stringify({ event, ...fields }));
+  };
+  return { lines, info: write, warn: write, error: write };
+}
+
+export function testDeps(db: DataApi, values: Record<string, string> = {}): Deps {
+  const env: Record<string, string> = { TOCSIN_METRICS_TOKEN: metricsToken, ...values };
+  return { db, now: () => now, env: { get: (name) => env[name] }, log: recordingLog() };
+}
+
+/** A request as it arrives at the function. */
+export function ask(path: string, init: RequestInit & { token?: string } = {}): Request {
+  const { token, ...rest } = init;
+  const headers = new Headers(rest.headers);
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+  return new Request(`http://127.0.0.1/tocsin-api${path}`, { ...rest, headers });
+}
+
+export const counts = {
+  success_count: 3,
+  failure_count: 2,
+  timed_out_count: 1,
+  canceled_count: 0,
+  success_rate: 0.6,
+};
+
+export const workflowAnswer = {
+  totals: [
+    {
+      source_id: "runs",
+      project_id: "shop",
+      ...counts,
+      last_updated: "2026-11-21T10:00:00.123456+01:00",
+    },
+  ],
+  history: [
+    {
+      bucket_at: "2026-11-21T09:00:00+00:00",
+      ...counts,
+      duration_count: 5,
+      duration_ms_avg: 10.5,
+      duration_ms_min: 1,
+      duration_ms_max: 20,
+      duration_ms_p50: 10,
+      duration_ms_p95: 20,
+      duration_ms_p99: null,
+      resolution: "15m",
+    },
+  ],
+};
+
+export function summaryRow(workflowId: string) {
+  return {
+    source_id: "runs",
+    project_id: "shop",
+    workflow_id: workflowId,
+    run_count: 5,
+    ...counts,
+    duration_ms_avg: 10.5,
+    run_count_before: 0,
+    success_rate_before: null,
+    success_rate_change: null,
+    direction: "new",
+    last_updated: "2026-11-21T09:00:00+00:00",
+  };
+}
+
+export function snapshot(overrides: Partial<Snapshot> = {}): Snapshot {
+  return {
+    version: "0.1.0",
+    workflows: [["runs", "shop", "import", 7, 2, 1, 0, 12.5, [73, 100], [4, 6]]],
+    workflows_left_out: 0,
+    bin_seconds: { "73": 1.001, "100": 13.1 },
+    pending_outcomes: 3,
+    queues: { tocsin_failures: 2, tocsin_failures_dlq: 1 },
+    deliveries: { pending: 1, sending: 0, delivered: 5, dead: 0 },
+    stages: [
+      { stage: "roll_up", last_run_at: 1795251731.5, last_duration_seconds: 0.25, fault_count: 0 },
+      { stage: "ingest", last_run_at: null, last_duration_seconds: null, fault_count: 2 },
+    ],
+    ...overrides,
+  };
+}
