@@ -22,7 +22,8 @@ insert into runs (status, workflow_id) select 'failed', 'w2' from generate_serie
 update runs set status = 'running' where workflow_id = 'w8';
 select is(array(select w ->> 'workflow_id'
   from first, lateral pg_temp.page(page -> 'after') as next,
-    json_array_elements(next -> 'workflows') as w), '{w5,w4,w3}', 'The next begins where it ended.');
+    json_array_elements(next -> 'workflows') as w),
+  '{w5,w4,w3}', 'The next begins where it ended.');
 
 select * from finish();
 rollback;
