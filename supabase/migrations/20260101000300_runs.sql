@@ -42,6 +42,7 @@ create table tocsin_internal.run_outcomes (
   outcome text,
   sign smallint,
   signal text,
+  is_move boolean,
   started_at timestamptz,
   finished_at timestamptz,
   captured_at timestamptz default clock_timestamp()
@@ -67,42 +68,24 @@ comment on column tocsin_internal.run_outcomes.workflow_id is 'Its workflow, as 
 comment on column tocsin_internal.run_outcomes.outcome is
   'succeeded, failed, canceled or timed_out.';
 comment on column tocsin_internal.run_outcomes.sign is
-  '1: the run came to this outcome. -1: it left it again (re-opened, or another outcome).';
+  '1: the run came to this outcome. -1: it left it again (re-opened, or another outcome). 0: a '
+  'failure told of a run whose status says that it ended otherwise: told, and not counted.';
 comment on column tocsin_internal.run_outcomes.signal is
   'What told it, where several tables can: status (the run table), event or job (those beside it). '
   'Null: only the status can.';
+comment on column tocsin_internal.run_outcomes.is_move is
+  'True: the run kept its outcome and changed its project, its workflow or its times. Nothing to '
+  'tell. Else null.';
 comment on column tocsin_internal.run_outcomes.started_at is
   'When the run started, as its row says.';
 comment on column tocsin_internal.run_outcomes.finished_at is
   'When the run finished, as its row says; null: it does not say.';
 comment on column tocsin_internal.run_outcomes.captured_at is 'When the trigger saw it.';
 
-create table tocsin_internal.signaled_failures (
-  source_id text not null,
-  run_id text not null,
-  project_id text not null,
-  outcome text not null,
-  failed_at timestamptz not null,
-  primary key (source_id, run_id)
-);
-
-create index signaled_failures_failed_at_idx on tocsin_internal.signaled_failures (failed_at);
-
-comment on table tocsin_internal.signaled_failures is
-  'Runs counted as failed in sources where several tables can tell it, so that the first one '
-  'counts '
-  'and the others do not. Written by roll_up(); kept 35 days.';
-comment on column tocsin_internal.signaled_failures.source_id is 'The run source.';
-comment on column tocsin_internal.signaled_failures.run_id is 'The run.';
-comment on column tocsin_internal.signaled_failures.project_id is 'Its project; empty: none.';
-comment on column tocsin_internal.signaled_failures.outcome is 'What it was counted as.';
-comment on column tocsin_internal.signaled_failures.failed_at is 'When it failed.';
-
 -- Row-level security and privileges ---------------------------------------------------------------
 
 alter table tocsin.run_sources enable row level security;
 alter table tocsin_internal.run_outcomes enable row level security;
-alter table tocsin_internal.signaled_failures enable row level security;
 
 create policy operators_see_sources on tocsin.run_sources
   for select to authenticated using ((select tocsin_internal.is_operator()));
@@ -112,13 +95,8 @@ create policy members_see_their_projects_outcomes on tocsin_internal.run_outcome
     (select tocsin_internal.is_operator())
     or coalesce(project_id, '') in (select tocsin.my_project_ids())
   );
-create policy members_see_their_projects_failures on tocsin_internal.signaled_failures
-  for select to authenticated using (
-    (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
-  );
 
-revoke all on tocsin.run_sources, tocsin_internal.run_outcomes, tocsin_internal.signaled_failures
+revoke all on tocsin.run_sources, tocsin_internal.run_outcomes
   from public, anon, authenticated, service_role;
 grant select on tocsin.run_sources to authenticated, service_role;
-grant select on tocsin_internal.run_outcomes, tocsin_internal.signaled_failures
-  to authenticated, service_role;
+grant select on tocsin_internal.run_outcomes to authenticated, service_role;

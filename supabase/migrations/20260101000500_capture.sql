@@ -1,4 +1,4 @@
--- Capture: the generators of the trigger functions and of the look-up of each watched table.
+-- Capture: the generator of the trigger function of each watched run table.
 --
 -- A generated trigger function runs inside the user's own transaction, so:
 --   * it reads the row inside an exception block that writes nothing. A renamed or dropped column
@@ -10,9 +10,8 @@
 --     ALTER TABLE fail;
 --   * it never touches a queue: the appended outcome is the failure, and roll_up() forwards it.
 --
--- SECURITY DEFINER functions: the generated capture_<source_id>() and
--- signal_<source_id>_(events|jobs)(), so that whoever may write a run may append its outcome. They
--- take nothing from the caller but the row.
+-- SECURITY DEFINER functions: the generated capture_<source_id>(), so that whoever may write a run
+-- may append its outcome. It takes nothing from the caller but the row.
 
 create function tocsin_internal.timestamp_expression(p_table regclass, p_column text, p_row text)
 returns text
@@ -52,6 +51,17 @@ $$;
 
 comment on function tocsin_internal.outcome_of(jsonb, text) is
   'The outcome that a status means in a mapping; null: the run is still open.';
+
+create function tocsin_internal.status_cases(p_mapping jsonb) returns text
+language sql immutable set search_path = ''
+as $$
+  select string_agg(format(' when %L then %L', status, outcome), '' order by outcome, status)
+  from unnest(array['succeeded', 'failed', 'canceled', 'timed_out']) as outcome
+  cross join lateral jsonb_array_elements_text(p_mapping -> outcome) as status
+$$;
+
+comment on function tocsin_internal.status_cases(jsonb) is
+  'The branches of a CASE that makes the outcome of a status.';
 
 -- The slow way, for a session whose compiled function no longer fits the table.
 create function tocsin_internal.read_run(
@@ -106,6 +116,18 @@ $$;
 comment on function tocsin_internal.try_timestamp(text) is
   'A time from text: ISO, or an epoch in seconds or milliseconds; null when it is neither.';
 
+create function tocsin_internal.same_place_expression(p_mapping jsonb) returns text
+language sql immutable set search_path = ''
+as $$
+  select coalesce('(' || string_agg(format('new.%1$I::text is not distinct from old.%1$I::text',
+    p_mapping ->> field), ' and ') || ')', 'true')
+  from unnest(array['project_id', 'workflow_id', 'started_at', 'finished_at']) as field
+  where p_mapping ->> field is not null
+$$;
+
+comment on function tocsin_internal.same_place_expression(jsonb) is
+  'SQL that says whether old and new count at the same place: project, workflow and times.';
+
 create function tocsin_internal.warning_once() returns text
 language sql immutable set search_path = ''
 as $$
@@ -140,14 +162,7 @@ as $generator$
 declare
   m constant jsonb := p_source.mapping;
   v_name constant text := tocsin_internal.name_of_capture(p_source.source_id, 'runs');
-  v_cases text;
 begin
-  select string_agg(format(' when %L then %L', status, outcome.key), '') into v_cases
-  from jsonb_each(m) as outcome
-  cross join lateral jsonb_array_elements_text(
-    case when outcome.key in ('succeeded', 'failed', 'canceled', 'timed_out')
-      then outcome.value else '[]' end) as status;
-
   execute format($template$
 create or replace function tocsin_internal.%1$I() returns trigger
 language plpgsql security definer set search_path = ''
@@ -155,6 +170,7 @@ as $capture$
 declare
   v_outcome text;
   v_before text;
+  v_is_move boolean;
   v_run_id text;
   v_project_id text;
   v_workflow_id text;
@@ -168,14 +184,19 @@ declare
 begin
   begin
     -- most updates end no run: one comparison lets them go
-    if tg_op = 'UPDATE' and new.%2$I::text is not distinct from old.%2$I::text then
+    if tg_op = 'UPDATE' and new.%2$I::text is not distinct from old.%2$I::text
+      and (case new.%2$I::text%3$s end is null or %16$s)
+    then
       return null;
     end if;
     v_outcome := case new.%2$I::text%3$s end;
     if tg_op = 'UPDATE' then
       v_before := case old.%2$I::text%3$s end;
       if v_outcome is not distinct from v_before then
-        return null;
+        if v_outcome is null or %16$s then
+          return null;
+        end if;
+        v_is_move := true;
       end if;
       if v_before is not null then
         -- what is taken back is taken from where it was counted
@@ -210,7 +231,13 @@ begin
       v_problem := sqlerrm;
     end;
     if v_problem is null and v_outcome is not distinct from v_before then
-      return null;
+      if v_outcome is null or (v_project_id, v_workflow_id, v_started_at, v_finished_at)
+        is not distinct from
+        (v_project_before, v_workflow_before, v_started_before, v_finished_before)
+      then
+        return null;
+      end if;
+      v_is_move := true;
     end if;
   end if;
 
@@ -223,21 +250,23 @@ begin
   end if;
   if v_before is not null then
     insert into tocsin_internal.run_outcomes
-      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-    values (%10$L, v_run_id, v_project_before, v_workflow_before, v_before, -1, %12$L,
+      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, is_move, started_at,
+       finished_at)
+    values (%10$L, v_run_id, v_project_before, v_workflow_before, v_before, -1, %12$L, v_is_move,
       v_started_before, v_finished_before);
   end if;
   if v_outcome is not null then
     insert into tocsin_internal.run_outcomes
-      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_outcome, 1, %12$L, v_started_at,
-      v_finished_at);
+      (source_id, run_id, project_id, workflow_id, outcome, sign, signal, is_move, started_at,
+       finished_at)
+    values (%10$L, v_run_id, v_project_id, v_workflow_id, v_outcome, 1, %12$L, v_is_move,
+      v_started_at, v_finished_at);
   end if;
   return null;
 end
 $capture$
 $template$,
-    v_name, m ->> 'status', v_cases,
+    v_name, m ->> 'status', tocsin_internal.status_cases(m),
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'finished_at', 'old'),
     tocsin_internal.text_expression(m ->> 'run_id', 'new'),
     tocsin_internal.text_expression(m ->> 'project_id', 'new'),
@@ -248,7 +277,8 @@ $template$,
     case when m ? 'events' or m ? 'jobs' then 'status' end,
     tocsin_internal.text_expression(m ->> 'project_id', 'old'),
     tocsin_internal.text_expression(m ->> 'workflow_id', 'old'),
-    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'old'));
+    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'old'),
+    tocsin_internal.same_place_expression(m));
 
   perform tocsin_internal.seal_generated(v_name,
     format('Trigger of %s: appends the outcome of a run. Generated; change it with watch_runs().',
@@ -258,132 +288,6 @@ $generator$;
 
 comment on function tocsin_internal.generate_run_capture(tocsin.run_sources) is
   'Writes the trigger function of a run table from its mapping.';
-
-create function tocsin_internal.generate_signal_capture(
-  p_source tocsin.run_sources, p_kind text, p_is_candidate text, p_read text
-) returns void
-language plpgsql set search_path = ''
-as $generator$
-declare
-  m constant jsonb := p_source.mapping;
-  v_name constant text := tocsin_internal.name_of_capture(p_source.source_id, p_kind);
-begin
-  execute format($template$
-create or replace function tocsin_internal.%1$I() returns trigger
-language plpgsql security definer set search_path = ''
-as $capture$
-declare
-  v_row jsonb;
-  v_before jsonb;
-  v_run_id text;
-  v_project_id text;
-  v_workflow_id text;
-  v_started_at timestamptz;
-  v_failed_at timestamptz;
-  v_problem text;
-begin
-  -- compiled, for the many rows that tell of no failure; if the table changed, ask the slow way
-  begin
-    if not (%2$s) then
-      return null;
-    end if;
-  exception when others then
-    v_row := null;
-  end;
-
-  begin
-    v_row := to_jsonb(new);
-    v_before := case tg_op when 'UPDATE' then to_jsonb(old) end;
-    %3$s
-    if v_run_id is null then
-      return null;
-    end if;
-  exception when others then
-    v_problem := sqlerrm;
-  end;
-
-  if v_problem is null then
-    begin
-      -- whose run it is; without an answer ingestion asks again
-      select %7$s, %8$s, %9$s into v_project_id, v_workflow_id, v_started_at
-      from %10$s r where r.%11$I = v_run_id::%12$s;
-    exception when others then
-      v_project_id := null;
-    end;
-  end if;
-  if v_problem is null and to_regclass('tocsin_internal.run_outcomes') is null then
-    v_problem := 'the table tocsin_internal.run_outcomes is missing';
-  end if;
-  if v_problem is not null then
-    %6$s
-    return null;
-  end if;
-  insert into tocsin_internal.run_outcomes
-    (source_id, run_id, project_id, workflow_id, outcome, sign, signal, started_at, finished_at)
-  values (%4$L, v_run_id, v_project_id, v_workflow_id, 'failed', 1, %5$L, v_started_at,
-    v_failed_at);
-  return null;
-end
-$capture$
-$template$, v_name, p_is_candidate, p_read, p_source.source_id, rtrim(p_kind, 's'),
-    tocsin_internal.warning_once(),
-    tocsin_internal.text_expression(m ->> 'project_id', 'r'),
-    tocsin_internal.text_expression(m ->> 'workflow_id', 'r'),
-    tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'r'),
-    p_source.run_table, m ->> 'run_id',
-    tocsin_internal.column_type(p_source.run_table, m ->> 'run_id'));
-
-  perform tocsin_internal.seal_generated(v_name, format(
-    'Trigger of the %s of %s: appends a failure that its status does not tell. Generated.',
-    p_kind, p_source.run_table));
-end
-$generator$;
-
-comment on function tocsin_internal.generate_signal_capture(tocsin.run_sources, text, text, text) is
-  'Writes the trigger function of a table that can tell of a failure: p_is_candidate is SQL over '
-  'new and old, p_read is plpgsql that sets v_run_id and v_failed_at from v_row.';
-
-create function tocsin_internal.generate_event_capture(p_source tocsin.run_sources) returns void
-language sql set search_path = ''
-as $$
-  select tocsin_internal.generate_signal_capture(p_source, 'events',
-    format('new.%I::text = %L', e ->> 'type', e ->> 'failed_type'),
-    -- An attempt that is not the last raises nothing: the engine tries again by itself.
-    format($read$if v_row ->> %1$L = %2$L
-        -- what is no number, or not there, counts as the last
-        and coalesce(substring(v_row -> %3$L ->> 'attempt' from '^\d{1,9}$')::numeric, 'infinity')
-          >= coalesce(substring(v_row -> %3$L ->> 'max_attempts' from '^\d{1,9}$')::numeric, %4$L)
-      then
-        v_run_id := v_row ->> %5$L;
-        v_failed_at := tocsin_internal.try_timestamp(v_row ->> %6$L);
-      end if;$read$,
-      e ->> 'type', e ->> 'failed_type', e ->> 'payload',
-      -- where neither the event nor the options say how many there are, each is the last
-      coalesce(e ->> 'max_attempts', '0'), e ->> 'run_id',
-      e ->> 'at'))
-  from (select p_source.mapping -> 'events') as mapped (e)
-$$;
-
-comment on function tocsin_internal.generate_event_capture(tocsin.run_sources) is
-  'Writes the trigger function of an events table: an event that exhausts the attempts is a '
-  'failure.';
-
-create function tocsin_internal.generate_job_capture(p_source tocsin.run_sources) returns void
-language sql set search_path = ''
-as $$
-  select tocsin_internal.generate_signal_capture(p_source, 'jobs',
-    format('new.%I is not null or new.%I is not null', j ->> 'failed_at', j ->> 'dead_at'),
-    format($read$if coalesce(v_row ->> %1$L, v_row ->> %2$L) is not null
-        and coalesce(v_before ->> %1$L, v_before ->> %2$L) is null
-      then
-        v_run_id := v_row ->> %3$L;
-        v_failed_at := tocsin_internal.try_timestamp(coalesce(v_row ->> %1$L, v_row ->> %2$L));
-      end if;$read$, j ->> 'failed_at', j ->> 'dead_at', j ->> 'run_id'))
-  from (select p_source.mapping -> 'jobs') as mapped (j)
-$$;
-
-comment on function tocsin_internal.generate_job_capture(tocsin.run_sources) is
-  'Writes the trigger function of a jobs table: failed for good, or moved to the dead letters.';
 
 create function tocsin_internal.seal_generated(p_name text, p_comment text) returns void
 language plpgsql set search_path = ''

@@ -247,21 +247,23 @@ begin
     perform tocsin_internal.refuse_bad_side_table(v_side, v_source.mapping -> v_side);
   end loop;
 
-  insert into tocsin.run_sources (source_id, run_table, preset, options, mapping)
+  insert into tocsin.run_sources as s (source_id, run_table, preset, options, mapping)
   values (v_source.source_id, p_table, p_preset, coalesce(p_options, '{}'), v_source.mapping)
   on conflict (source_id) do update
     set preset = excluded.preset, options = excluded.options, mapping = excluded.mapping,
       updated_at = clock_timestamp()
+    where s.run_table = excluded.run_table
   returning * into v_source;
+  if not found then
+    raise exception 'The source_id "%" was taken by another table just now', v_source.source_id
+      using errcode = 'TC006', hint = 'Nothing was changed. Run it again.';
+  end if;
 
   perform tocsin_internal.drop_generated(v_source.source_id, p_but_wanted_by => v_source.mapping);
   perform tocsin_internal.generate_source(v_source);
   perform tocsin_internal.generate_host_projects();
   -- after the triggers are there: whatever finishes from now on is captured
-  insert into tocsin_internal.counted_ranges as c (source_id, ranges)
-  values (v_source.source_id, tstzmultirange(tstzrange(clock_timestamp(), null)))
-  on conflict (source_id) do update
-    set ranges = c.ranges + case when upper_inf(c.ranges) then '{}' else excluded.ranges end;
+  perform tocsin_internal.begin_counting(v_source);
   return v_source;
 end
 $$;
@@ -323,7 +325,7 @@ begin
   perform tocsin_internal.drop_generated(v_source_id);
   delete from tocsin.run_sources where source_id = v_source_id;
   update tocsin_internal.counted_ranges
-  set ranges = ranges * tstzmultirange(tstzrange(null, clock_timestamp()))
+  set watched = watched * tstzmultirange(tstzrange(null, clock_timestamp())), watched_since = null
   where source_id = v_source_id;
   perform tocsin_internal.generate_host_projects();
   return v_source_id;

@@ -102,28 +102,60 @@ $partitions$;
 
 create table tocsin_internal.counted_ranges (
   source_id text primary key,
-  ranges tstzmultirange not null
+  run_table regclass not null,
+  watched tstzmultirange not null,
+  watched_since timestamptz,
+  backfilled tstzmultirange not null default '{}',
+  filling tstzmultirange not null default '{}',
+  filled_to text,
+  run_id_order text not null,
+  constraint run_ids_are_ordered_in_one_of_three_ways
+    check (run_id_order in ('number', 'text', 'bytes'))
 );
 
 comment on table tocsin_internal.counted_ranges is
   'For each source, the finish times whose runs are counted: since it is watched, and what was '
-  'backfilled. A run that finished outside of them and is re-opened takes nothing back.';
+  'backfilled. What a run that finished outside of them leaves is not taken back.';
 comment on column tocsin_internal.counted_ranges.source_id is 'The run source.';
-comment on column tocsin_internal.counted_ranges.ranges is 'The finish times.';
+comment on column tocsin_internal.counted_ranges.run_table is 'Its table.';
+comment on column tocsin_internal.counted_ranges.watched is 'When the table was watched.';
+comment on column tocsin_internal.counted_ranges.watched_since is
+  'When the last watch began; null: it is over.';
+comment on column tocsin_internal.counted_ranges.backfilled is 'What was backfilled.';
+comment on column tocsin_internal.counted_ranges.filling is
+  'What a backfill is at: of these, the runs up to filled_to are counted.';
+comment on column tocsin_internal.counted_ranges.filled_to is
+  'The last run, by its id, that the backfill has seen.';
+comment on column tocsin_internal.counted_ranges.run_id_order is
+  'How the run ids are ordered: as numbers, as text in the database''s collation, or by bytes.';
 
-create table tocsin_internal.counted_late (
+create table tocsin_internal.counted_runs (
   source_id text not null,
   run_id text not null,
   project_id text not null,
+  workflow_id text,
+  outcome text not null,
+  started_at timestamptz,
+  finished_at timestamptz,
+  captured_at timestamptz not null,
   primary key (source_id, run_id)
 );
 
-comment on table tocsin_internal.counted_late is
-  'Runs counted although their finish time lies outside of the counted ranges (written after the '
-  'watch began, with an older time): a backfill leaves them out.';
-comment on column tocsin_internal.counted_late.source_id is 'The run source.';
-comment on column tocsin_internal.counted_late.run_id is 'The run.';
-comment on column tocsin_internal.counted_late.project_id is 'Its project; empty: none.';
+create index counted_runs_captured_at_idx on tocsin_internal.counted_runs (captured_at);
+
+comment on table tocsin_internal.counted_runs is
+  'What was counted of runs whose own row does not tell it: failures told by another table, runs '
+  'without a time, and runs that were written late, with a time outside of the counted ranges. '
+  'Written by settle_outcomes() through roll_up(); kept 35 days, the late ones for good.';
+comment on column tocsin_internal.counted_runs.source_id is 'The run source.';
+comment on column tocsin_internal.counted_runs.run_id is 'The run.';
+comment on column tocsin_internal.counted_runs.project_id is 'Its project; empty: none.';
+comment on column tocsin_internal.counted_runs.workflow_id is 'Its workflow.';
+comment on column tocsin_internal.counted_runs.outcome is 'What it was counted as.';
+comment on column tocsin_internal.counted_runs.started_at is 'When it started, as it was counted.';
+comment on column tocsin_internal.counted_runs.finished_at is
+  'When it finished, as it was counted.';
+comment on column tocsin_internal.counted_runs.captured_at is 'When it was seen.';
 
 -- The histogram -----------------------------------------------------------------------------------
 
@@ -210,6 +242,7 @@ as $$
         then greatest(0, extract(epoch from t.at - o.started_at) * 1000)::double precision
         end as ms
     ) as d
+    where o.sign <> 0
   ),
   -- by the minute first: a storm is few rows from here on
   by_minute as materialized (
@@ -279,26 +312,30 @@ comment on function tocsin_internal.count_outcomes(tocsin_internal.run_outcomes[
 alter table tocsin_internal.granularities enable row level security;
 alter table tocsin_internal.run_buckets enable row level security;
 alter table tocsin_internal.counted_ranges enable row level security;
-alter table tocsin_internal.counted_late enable row level security;
+alter table tocsin_internal.counted_runs enable row level security;
 
 create policy everybody_sees_how_it_is_counted on tocsin_internal.granularities
   for select to authenticated using (true);
-create policy everybody_sees_what_is_counted on tocsin_internal.counted_ranges
-  for select to authenticated using (true);
+-- names and times of sources: for those who are a member of something
+create policy members_see_what_is_counted on tocsin_internal.counted_ranges
+  for select to authenticated using (
+    (select tocsin_internal.is_operator())
+    or (select exists (select from tocsin.my_project_ids()))
+  );
 create policy members_see_their_projects_buckets on tocsin_internal.run_buckets
   for select to authenticated using (
     (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
   );
-create policy members_see_their_projects_late_runs on tocsin_internal.counted_late
+create policy members_see_their_projects_counted_runs on tocsin_internal.counted_runs
   for select to authenticated using (
     (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
   );
 
 revoke all on tocsin_internal.granularities, tocsin_internal.run_buckets,
-  tocsin_internal.counted_ranges, tocsin_internal.counted_late, tocsin_internal.run_totals,
+  tocsin_internal.counted_ranges, tocsin_internal.counted_runs, tocsin_internal.run_totals,
   tocsin_internal.run_minutes, tocsin_internal.run_five_minutes,
   tocsin_internal.run_quarter_hours, tocsin_internal.run_days
   from public, anon, authenticated, service_role;
 grant select on tocsin_internal.granularities, tocsin_internal.run_buckets,
-  tocsin_internal.counted_ranges, tocsin_internal.counted_late to authenticated, service_role;
+  tocsin_internal.counted_ranges, tocsin_internal.counted_runs to authenticated, service_role;
 revoke all on all functions in schema tocsin_internal from public;

@@ -16,25 +16,22 @@ select o.source_id, o.run_id, coalesce(o.project_id, '') as project_id,
   case when isfinite(o.finished_at) and o.finished_at >= '2000-01-01 00:00:00+00'
     then least(o.finished_at, o.captured_at) else o.captured_at end as at
 from (
-  select * from tocsin_internal.run_outcomes where signal is null
+  -- as roll_up() will take it in: what needs no settling, and what the rest comes to
+  select o.* from tocsin_internal.run_outcomes o
+  join tocsin_internal.counted_ranges c on c.source_id = o.source_id
+  where o.sign = 1 and o.signal is null and o.is_move is null
+    and coalesce(o.finished_at, o.started_at) >= c.watched_since
+    and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour'
   union all
-  select r.* from tocsin_internal.resolve_signals(array(
-    select p from tocsin_internal.run_outcomes p where p.signal is not null
-  )) as r
-) as o
-left join tocsin_internal.counted_ranges c on c.source_id = o.source_id
--- what takes back a run that was never counted is left out, as roll_up() will leave it out
-where not (o.sign = -1
-  and not coalesce(c.ranges @> coalesce(o.finished_at, o.captured_at), true)
-  and not exists (
-    select from tocsin_internal.counted_late l
-    where l.source_id = o.source_id and l.run_id = o.run_id
-  )
-  and not exists (
-    select from tocsin_internal.run_outcomes earlier
-    where earlier.source_id = o.source_id and earlier.run_id = o.run_id and earlier.sign = 1
-      and earlier.outcome_id < o.outcome_id
-  ));
+  select (s.outcome).* from tocsin_internal.settle_outcomes(array(
+    select o from tocsin_internal.run_outcomes o
+    left join tocsin_internal.counted_ranges c on c.source_id = o.source_id
+    where not coalesce(o.sign = 1 and o.signal is null and o.is_move is null
+      and coalesce(o.finished_at, o.started_at) >= c.watched_since
+      and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour', false)
+  )) as s
+  where s.verdict = 'count' and (s.outcome).sign <> 0
+) as o;
 
 comment on view tocsin_internal.pending_outcomes is
   'Outcomes that are not rolled up yet, as roll_up() will count them.';
@@ -151,12 +148,13 @@ create function tocsin.run_metrics_history(
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_wanted constant int := extract(epoch from p_bucket)::int / 60;
-  v_is_calendar constant boolean := p_bucket >= interval '1 day';
+  v_wanted constant int := tocsin_internal.minutes_of_bucket(p_bucket);
+  v_is_calendar constant boolean := v_wanted = 1440;
   v_minutes int;
   v_step interval := p_bucket;
   v_zone text := p_time_zone;
   v_first timestamp;
+  v_first_absolute timestamptz;
 begin
   perform tocsin_internal.refuse_bad_range(p_from, p_to, p_bucket, p_time_zone);
 
@@ -170,17 +168,14 @@ begin
   if not v_is_calendar and v_wanted % v_minutes <> 0 then
     v_step := make_interval(mins => v_minutes);
   end if;
-
-  v_first := case
-    when not v_is_calendar and v_minutes < 1440 then
-      (date_bin(v_step, p_from, date_trunc('day', p_from at time zone v_zone) at time zone v_zone))
-        at time zone v_zone
-    when p_bucket = interval '1 month' then date_trunc('month', p_from at time zone v_zone)
-    when p_bucket = interval '7 days' then date_trunc('week', p_from at time zone v_zone)
-    else date_trunc('day', p_from at time zone v_zone) end;
   if v_minutes = 1440 and not v_is_calendar then
     v_step := interval '1 day';
   end if;
+  -- hours are stepped from the midnight before, so that none is missed when clocks are set back
+  v_first_absolute := date_bin(v_step, p_from,
+    date_trunc('day', p_from at time zone v_zone) at time zone v_zone);
+  v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
+    when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
 
   return query
   with slot as (
@@ -195,7 +190,7 @@ begin
       where v_step >= interval '1 day'
       union all
       select null, absolute
-      from generate_series(v_first at time zone v_zone, p_to, v_step) as absolute
+      from generate_series(v_first_absolute, p_to, v_step) as absolute
       where v_step < interval '1 day'
     ) as s
   ),
@@ -266,20 +261,11 @@ create function tocsin_internal.refuse_bad_range(
 language plpgsql stable set search_path = ''
 as $$
 begin
-  if p_from is null or p_to is null or not isfinite(p_from) or not isfinite(p_to)
-    or p_from >= p_to
+  if p_from is null or p_to is null or p_from >= p_to
+    or p_from < '1970-01-01 00:00:00+00' or p_to > '2200-01-01 00:00:00+00'
   then
     raise exception 'That is no range: from % to %', p_from, p_to using errcode = 'TC017',
-      hint = 'Give p_from before p_to, both finite.';
-  end if;
-  if p_bucket is null or not (
-    p_bucket in (interval '1 day', interval '7 days', interval '1 month')
-    or (p_bucket between interval '1 minute' and interval '12 hours'
-      and 86400 % extract(epoch from p_bucket) = 0
-      and extract(epoch from p_bucket)::int % 60 = 0)
-  ) then
-    raise exception 'There are no buckets of %', p_bucket using errcode = 'TC017',
-      hint = 'Use whole minutes that divide a day (up to 12 hours), 1 day, 7 days or 1 month.';
+      hint = 'Give p_from before p_to, both between 1970 and 2200.';
   end if;
   if (p_to - p_from) / 2000 > p_bucket then
     raise exception 'That are more than 2000 buckets of %', p_bucket using errcode = 'TC017',
@@ -297,7 +283,29 @@ end
 $$;
 
 comment on function tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text) is
-  'Raises TC017 for a range or a bucket that cannot be, TC018 for an unknown time zone.';
+  'Raises TC017 for a range that cannot be or has too many buckets, TC018 for an unknown time zone.';
+
+create function tocsin_internal.minutes_of_bucket(p_bucket interval) returns int
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- 30 days compare equal to a month, and are none
+  if p_bucket in (interval '1 day', interval '7 days')
+    or (p_bucket = interval '1 month' and extract(month from p_bucket) = 1)
+  then
+    return 1440;
+  elsif p_bucket between interval '1 minute' and interval '12 hours'
+    and extract(epoch from p_bucket) % 60 = 0 and 86400 % extract(epoch from p_bucket) = 0
+  then
+    return extract(epoch from p_bucket) / 60;
+  end if;
+  raise exception 'There are no buckets of %', p_bucket using errcode = 'TC017',
+    hint = 'Use whole minutes that divide a day (up to 12 hours), 1 day, 7 days or 1 month.';
+end
+$$;
+
+comment on function tocsin_internal.minutes_of_bucket(interval) is
+  'The minutes of a bucket of history; 1440 for days, weeks and months. Raises TC017 for any other.';
 
 revoke all on all functions in schema tocsin_internal from public;
 revoke all on tocsin_internal.pending_outcomes from public, anon, authenticated, service_role;
@@ -308,9 +316,10 @@ revoke all on function tocsin.run_metrics_history(timestamptz, timestamptz, inte
   text, text, timestamptz) from public, anon;
 grant execute on function tocsin.run_metrics_history(timestamptz, timestamptz, interval, text, text,
   text, text, timestamptz) to authenticated, service_role;
-grant execute on function tocsin_internal.resolve_signals(tocsin_internal.run_outcomes[]),
+grant execute on function
   tocsin_internal.pending_buckets(timestamptz, timestamptz, text, text, text),
   tocsin_internal.finest_minutes(timestamptz, int, timestamptz),
   tocsin_internal.bin_value(int),
-  tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text)
+  tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text),
+  tocsin_internal.minutes_of_bucket(interval)
   to authenticated, service_role;

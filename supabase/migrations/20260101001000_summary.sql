@@ -1,8 +1,7 @@
--- Summaries: every workflow over any range, beside the range before; and the proof that the
--- counters
--- are right. The figures mean what they mean in the file before.
+-- Summaries: every workflow over any range, beside the range before. The figures mean what they
+-- mean in the file before.
 --
--- Errors: TC009, TC017, TC019 (docs/reference/errors.md).
+-- Errors: TC017, TC019 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.
 
 create function tocsin_internal.range_pieces(
@@ -103,12 +102,7 @@ declare
     'timed_out_count', 'canceled_count', 'success_rate', 'success_rate_change', 'duration_ms_avg',
     'last_updated', 'workflow_id'];
 begin
-  if p_from is null or p_to is null or not isfinite(p_from) or not isfinite(p_to)
-    or p_from >= p_to
-  then
-    raise exception 'That is no range: from % to %', p_from, p_to using errcode = 'TC017',
-      hint = 'Give p_from before p_to, both finite.';
-  end if;
+  perform tocsin_internal.refuse_bad_range(p_from, p_to, null, 'UTC');
   if p_sort is null or p_sort <> all (v_sorts) then
     raise exception 'A summary cannot be sorted by "%"', p_sort using errcode = 'TC019',
       hint = 'Sort by one of: ' || array_to_string(v_sorts, ', ');
@@ -160,78 +154,6 @@ comment on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, t
   'success_rate_change, and direction (better, worse, same; new: there is nothing to compare). '
   'p_sort is a column; workflows with fewer than p_min_runs are left out. Raises TC017 and TC019.';
 
-create function tocsin.reconcile(p_table regclass)
-returns table (project_id text, workflow_id text, outcome text, counted bigint, in_table bigint,
-  difference bigint)
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_source tocsin.run_sources;
-  m jsonb;
-begin
-  select * into v_source from tocsin.run_sources where run_table = p_table;
-  if not found then
-    raise exception 'The table % is not watched', p_table using errcode = 'TC009',
-      hint = format('Watch it: select tocsin.watch_runs(%L);', p_table::text);
-  end if;
-  m := v_source.mapping;
-
-  return query execute format($query$
-    with told as (
-      -- runs whose failure another table told, while their status says something else
-      select run_id, outcome from tocsin_internal.signaled_failures where source_id = %1$L
-      union
-      select run_id, outcome from tocsin_internal.pending_outcomes
-      where source_id = %1$L and sign = 1 and outcome in ('failed', 'timed_out')
-    ),
-    there as (
-      select coalesce(%2$s, '') as project_id, coalesce(%3$s, '') as workflow_id,
-        coalesce(tocsin_internal.outcome_of(%4$L, r.%5$I::text), t.outcome) as outcome,
-        count(*) as n
-      from %6$s r
-      left join told t on t.run_id = r.%7$I::text
-      where (select c.ranges from tocsin_internal.counted_ranges c where c.source_id = %1$L)
-          @> coalesce(%8$s, clock_timestamp())
-        or exists (select from tocsin_internal.counted_late l
-          where l.source_id = %1$L and l.run_id = r.%7$I::text)
-      group by 1, 2, 3
-    ),
-    counted as (
-      select b.project_id, b.workflow_id, o.outcome, sum(o.n) as n
-      from (
-        select project_id, workflow_id, success_count, failed_count, timed_out_count, canceled_count
-        from tocsin_internal.run_buckets where bucket_minutes = 0 and source_id = %1$L
-        union all
-        select project_id, workflow_id, success_count, failed_count, timed_out_count, canceled_count
-        from tocsin_internal.pending_buckets('-infinity', 'infinity', null, null, %1$L)
-      ) as b
-      cross join lateral (values ('succeeded', b.success_count), ('failed', b.failed_count),
-        ('timed_out', b.timed_out_count), ('canceled', b.canceled_count)) as o (outcome, n)
-      group by 1, 2, 3
-    )
-    select coalesce(c.project_id, t.project_id), coalesce(c.workflow_id, t.workflow_id),
-      coalesce(c.outcome, t.outcome), coalesce(c.n, 0)::bigint, coalesce(t.n, 0)::bigint,
-      (coalesce(c.n, 0) - coalesce(t.n, 0))::bigint
-    from counted c
-    full join (select * from there where outcome is not null) as t
-      on t.project_id = c.project_id and t.workflow_id = c.workflow_id and t.outcome = c.outcome
-    where coalesce(c.n, 0) <> coalesce(t.n, 0)
-    order by 1, 2, 3
-  $query$, v_source.source_id,
-    tocsin_internal.text_expression(m ->> 'project_id', 'r'),
-    tocsin_internal.text_expression(m ->> 'workflow_id', 'r'),
-    m, m ->> 'status', p_table, m ->> 'run_id',
-    tocsin_internal.timestamp_expression(p_table, m ->> 'finished_at', 'r'));
-end
-$$;
-
-comment on function tocsin.reconcile(regclass) is
-  'Compares the counters with count(*) over what the table still holds, of the time that is '
-  'counted; '
-  'one row for each difference, none when all is exact. Runs deleted since are counted and no '
-  'longer '
-  'in the table. Reads the whole table: for the owner, by hand. Raises TC009.';
-
 create function tocsin_internal.prune_buckets(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
 as $$
@@ -260,7 +182,6 @@ comment on function tocsin_internal.prune_buckets(timestamptz, int) is
   'Drops buckets past their retention, p_limit of each length at most. Part of maintain().';
 
 revoke all on all functions in schema tocsin_internal from public;
-revoke all on function tocsin.reconcile(regclass) from public, anon, authenticated, service_role;
 revoke all on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text, int,
   text, boolean, int, int, timestamptz) from public, anon;
 grant execute on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text,

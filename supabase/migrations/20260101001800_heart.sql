@@ -1,4 +1,4 @@
--- The heart: the stages that run every five seconds, and the hourly upkeep.
+-- The heart: the stages that run every five seconds.
 --
 -- pg_cron runs one command that calls each stage and commits between them, so that what one stage
 -- did stands whatever becomes of the next. Each stage takes its own advisory lock (two beats at
@@ -10,8 +10,8 @@
 create function tocsin_internal.stage_names() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['roll_up', 'claim_failures', 'ingest', 'close_windows', 'queue_deliveries',
-    'ring_doorbell', 'accept_invited_operators']
+  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'close_windows',
+    'queue_deliveries', 'ring_doorbell', 'accept_invited_operators']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';
@@ -125,83 +125,5 @@ as $$
 $$;
 
 comment on function tocsin_internal.beat_command() is 'What pg_cron runs for the heart.';
-
-create function tocsin_internal.maintain(p_now timestamptz default clock_timestamp())
-returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_batch constant int := 10000;
-begin
-  if not pg_try_advisory_xact_lock(hashtext('tocsin'), hashtext('maintain')) then
-    return;
-  end if;
-
-  delete from tocsin_internal.stage_faults where happened_at < p_now - interval '7 days';
-  delete from tocsin_internal.signaled_failures where ctid = any (array(
-    select ctid from tocsin_internal.signaled_failures
-    where failed_at < p_now - interval '35 days' limit v_batch));
-  delete from tocsin_internal.throttle_windows where closed_at < p_now - interval '90 days';
-  delete from tocsin.alert_logs where log_id = any (array(
-    select log_id from tocsin.alert_logs
-    where decided_at < p_now - interval '90 days' limit v_batch));
-  -- what still waits to be sent is kept, however old
-  delete from tocsin.notifications where notification_id = any (array(
-    select n.notification_id from tocsin.notifications n
-    where n.decided_at < p_now - interval '90 days' and not exists (
-      select from tocsin.deliveries d
-      where d.notification_id = n.notification_id and d.state in ('pending', 'sending'))
-    limit v_batch));
-  delete from tocsin.error_metrics where error_id = any (array(
-    select error_id from tocsin.error_metrics
-    -- by when it came in: a run that was imported late has its summary still to come
-    where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
-    limit v_batch));
-  perform tocsin_internal.prune_buckets(p_now, v_batch);
-  -- where somebody else signs people in, auth.users is empty and says nothing about them
-  if exists (select from auth.users) then
-    delete from tocsin.project_members m
-    where not exists (select from auth.users u where u.id = m.user_id);
-    delete from tocsin.operators o
-    where not exists (select from auth.users u where u.id = o.user_id);
-  end if;
-
-  if tocsin_internal.has_extension('pg_cron') then
-    delete from cron.job_run_details where runid = any (array(
-      select d.runid from cron.job_run_details d
-      where d.jobid in (
-          select jobid from cron.job where jobname in ('tocsin-heart', 'tocsin-upkeep'))
-        and d.end_time < p_now - interval '1 day'
-      order by d.runid limit v_batch * 5));
-  end if;
-end
-$$;
-
-comment on function tocsin_internal.maintain(timestamptz) is
-  'Hourly upkeep: retention in small batches, members and operators who are gone, and the heart''s '
-  'own rows in cron.job_run_details after a day.';
-
-create function tocsin_internal.schedule_jobs() returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_version text;
-begin
-  select extversion into v_version from pg_catalog.pg_extension where extname = 'pg_cron';
-  if v_version is null then
-    return;
-  end if;
-  -- seconds came with pg_cron 1.5
-  perform cron.schedule('tocsin-heart',
-    case when string_to_array(v_version, '.')::int[] >= array[1, 5] then '5 seconds'
-      else '* * * * *' end, tocsin_internal.beat_command());
-  perform cron.schedule('tocsin-upkeep', '7 * * * *', 'select tocsin_internal.maintain()');
-end
-$$;
-
-comment on function tocsin_internal.schedule_jobs() is
-  'Schedules the heart and the upkeep with pg_cron, or brings them up to date.';
-
-select tocsin_internal.schedule_jobs();
 
 revoke all on all functions in schema tocsin_internal from public;

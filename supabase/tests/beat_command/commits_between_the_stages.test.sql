@@ -5,6 +5,7 @@ select plan(1);
 
 select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''roll_up''); commit; '
+  'select tocsin_internal.run_stage(''backfill''); commit; '
   'select tocsin_internal.run_stage(''claim_failures''); commit; '
   'select tocsin_internal.run_stage(''ingest''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '

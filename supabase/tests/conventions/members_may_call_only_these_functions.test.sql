@@ -43,7 +43,9 @@ $$, array[
     'timestamp with time zone)',
   'tocsin_internal.refuse_bad_range(timestamp with time zone,timestamp with time zone,interval,'
     'text)',
-  'tocsin_internal.resolve_signals(tocsin_internal.run_outcomes[])',
+  'tocsin_internal.minutes_of_bucket(interval)',
+  'tocsin_internal.is_filled(text,text,text)',
+  'tocsin_internal.settle_outcomes(tocsin_internal.run_outcomes[])',
   'tocsin_internal.reveal_channel_secret(uuid)',
   'tocsin_internal.sum_range(timestamp with time zone,timestamp with time zone,text,text,text,'
     'timestamp with time zone)'

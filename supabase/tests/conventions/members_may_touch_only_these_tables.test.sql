@@ -16,6 +16,7 @@ $$, array[
   'tocsin.alert_logs: select',
   'tocsin.alert_setting_channels: delete, insert, select',
   'tocsin.alert_settings: delete, insert, select, update',
+  'tocsin.backfills: select',
   'tocsin.deliveries: select',
   'tocsin.delivery_attempts: select',
   'tocsin.error_metrics: select',
@@ -24,13 +25,12 @@ $$, array[
   'tocsin.project_members: delete, insert, select, update',
   'tocsin.run_sources: select',
   'tocsin.workflow_run_metrics: select',
-  'tocsin_internal.counted_late: select',
   'tocsin_internal.counted_ranges: select',
+  'tocsin_internal.counted_runs: select',
   'tocsin_internal.granularities: select',
   'tocsin_internal.pending_outcomes: select',
   'tocsin_internal.run_buckets: select',
-  'tocsin_internal.run_outcomes: select',
-  'tocsin_internal.signaled_failures: select'
+  'tocsin_internal.run_outcomes: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$

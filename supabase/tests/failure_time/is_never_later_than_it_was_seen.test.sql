@@ -3,7 +3,7 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(6);
 
-select is(tocsin_internal.failure_time(row(1, 's', 'r', 'p', 'w', 'failed', 1, 'status', null,
+select is(tocsin_internal.failure_time(row(1, 's', 'r', 'p', 'w', 'failed', 1, 'status', null, null,
     finished_at, '2026-03-04 10:00Z')::tocsin_internal.run_outcomes),
   wanted::timestamptz, sentence)
 from (values

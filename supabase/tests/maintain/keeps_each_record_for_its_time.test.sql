@@ -10,7 +10,7 @@ declare
 begin
   insert into tocsin_internal.stage_faults (stage, happened_at, error_code, message)
   values ('test', v_at, '00000', p_days);
-  insert into tocsin_internal.signaled_failures values ('s', p_days, 'p', 'failed', v_at);
+  insert into tocsin_internal.counted_runs values ('s', p_days, 'p', 'w', 'failed', v_at, v_at, v_at);
   insert into tocsin_internal.throttle_windows (setting_id, source_id, project_id, workflow_id,
     opened_at, closes_at, closed_at)
   values (v_id, 's', 'p', p_days, v_at, v_at, v_at);
@@ -35,8 +35,8 @@ select bag_eq($$select message::int from tocsin_internal.stage_faults$$, array[1
   'Faults are kept for 7 days.');
 select bag_eq($$select run_id::int from tocsin.error_metrics$$, array[1, 6, 8, 29],
   'Failure events for 30.');
-select bag_eq($$select run_id::int from tocsin_internal.signaled_failures$$,
-  array[1, 6, 8, 29, 31, 34], 'Which runs were told for 35.');
+select bag_eq($$select run_id::int from tocsin_internal.counted_runs$$,
+  array[1, 6, 8, 29, 31, 34], 'What was counted of single runs for 35.');
 select bag_eq($$select run_id::int from tocsin.alert_logs$$,
   array[1, 6, 8, 29, 31, 34, 36, 89], 'Decisions for 90.');
 select bag_eq($$select workflow_id::int from tocsin_internal.throttle_windows$$,

@@ -4,7 +4,7 @@ set local search_path = public, extensions;
 select plan(5);
 
 create function pg_temp.ended(p_at timestamptz) returns void language sql as $$
-  select tocsin_internal.count_outcomes(array[row(1, 's', 'r', 'p', 'w', 'failed', 1, null,
+  select tocsin_internal.count_outcomes(array[row(1, 's', 'r', 'p', 'w', 'failed', 1, null, null,
     p_at - interval '2 seconds', p_at, p_at)::tocsin_internal.run_outcomes],
     '2026-11-02 12:00Z')$$;
 -- the clocks went back in New York on 1 November 2026: that day has 25 hours

@@ -6,7 +6,7 @@ select plan(5);
 create function pg_temp.ended(p_flow text, p_outcome text, p_at timestamptz, p_n int)
 returns void language sql as $$
   select tocsin_internal.count_outcomes(array_agg(row(n, 's', 'r' || n, 'p', p_flow, p_outcome, 1,
-    null, p_at, p_at, p_at)::tocsin_internal.run_outcomes), '2026-11-10 12:00Z')
+    null, null, p_at, p_at, p_at)::tocsin_internal.run_outcomes), '2026-11-10 12:00Z')
   from generate_series(1, p_n) as n$$;
 select pg_temp.ended('worse', 'succeeded', '2026-11-08 15:00Z', 9);
 select pg_temp.ended('worse', 'failed', '2026-11-08 15:00Z', 1);

@@ -1,0 +1,68 @@
+-- Live: hints over Realtime that something of a project has changed, so that an open dashboard asks
+-- again at once. One hint a project and beat, never one a row; whoever misses one finds out at the
+-- next look. Where there is no Realtime, nothing happens.
+--
+-- Topics are private: tocsin:project:<project_id>, and tocsin:operators for what belongs to none.
+-- The event is the kind of what changed (runs); the payload is {"project_id", "at"}.
+--
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.hint_projects(
+  p_kind text, p_project_ids text[], p_now timestamptz default clock_timestamp()
+) returns int
+language plpgsql set search_path = ''
+as $$
+declare
+  v_count int;
+begin
+  if to_regprocedure('realtime.send(jsonb, text, text, boolean)') is null then
+    return 0;
+  end if;
+  -- a hint is not worth more than a moment: in a storm over many projects, dashboards ask by
+  -- themselves
+  select count(realtime.send(jsonb_build_object('project_id', project_id, 'at', p_now), p_kind,
+    case project_id when '' then 'tocsin:operators' else 'tocsin:project:' || project_id end, true))
+  into v_count
+  from (select distinct project_id from unnest(p_project_ids) as project_id limit 500) as hinted;
+  return v_count;
+exception when others then
+  perform tocsin_internal.record_fault('hint_projects', sqlstate, sqlerrm, p_kind);
+  return 0;
+end
+$$;
+
+comment on function tocsin_internal.hint_projects(text, text[], timestamptz) is
+  'Tells open dashboards over Realtime that something of these projects changed. Returns how many '
+  'it told: 500 at most. Cannot fail.';
+
+create function tocsin_internal.ensure_live_policy() returns void
+language plpgsql set search_path = ''
+as $$
+begin
+  if to_regclass('realtime.messages') is null or to_regprocedure('realtime.topic()') is null
+    or exists (select from pg_catalog.pg_policy
+      where polrelid = to_regclass('realtime.messages')
+        and polname = 'members listen to tocsin of their projects')
+  then
+    return;
+  end if;
+  create policy "members listen to tocsin of their projects" on realtime.messages
+    for select to authenticated using (
+      extension = 'broadcast' and (
+        ((select realtime.topic()) like 'tocsin:%' and (select tocsin_internal.is_operator()))
+        or ((select realtime.topic()) like 'tocsin:project:%'
+          and substr((select realtime.topic()), 16) in (select tocsin.my_project_ids()))
+      )
+    );
+exception when insufficient_privilege or undefined_column then
+  perform tocsin_internal.record_fault('ensure_live_policy', sqlstate, sqlerrm,
+    'Dashboards will ask each few seconds instead of being told.');
+end
+$$;
+
+comment on function tocsin_internal.ensure_live_policy() is
+  'Lets members listen to the private topics of their own projects, where there is Realtime.';
+
+select tocsin_internal.ensure_live_policy();
+
+revoke all on all functions in schema tocsin_internal from public;

@@ -1,0 +1,210 @@
+-- Upkeep: what happens once an hour, and the schedule of it and of the heart.
+--
+-- Each step drops a batch of what is over and says how much that was; it is repeated until nothing
+-- is left or the time is up. A step that fails leaves a row in stage_faults and the others go on.
+--
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.prune_records(p_now timestamptz, p_limit int) returns bigint
+language sql set search_path = ''
+as $$
+  with faults as (
+    delete from tocsin_internal.stage_faults where happened_at < p_now - interval '7 days'
+    returning 1
+  ),
+  windows as (
+    delete from tocsin_internal.throttle_windows where closed_at < p_now - interval '90 days'
+    returning 1
+  ),
+  aside as (
+    delete from tocsin_internal.outcomes_set_aside where set_aside_at < p_now - interval '90 days'
+    returning 1
+  ),
+  logs as (
+    delete from tocsin.alert_logs where log_id = any (array(
+      select log_id from tocsin.alert_logs
+      where decided_at < p_now - interval '90 days' limit p_limit))
+    returning 1
+  )
+  select greatest((select count(*) from faults), (select count(*) from windows),
+    (select count(*) from aside), (select count(*) from logs))
+$$;
+
+comment on function tocsin_internal.prune_records(timestamptz, int) is
+  'Drops faults after a week, and decisions after 90 days. A step of maintain().';
+
+create function tocsin_internal.prune_notifications(p_now timestamptz, p_limit int) returns bigint
+language sql set search_path = ''
+as $$
+  -- what still waits to be sent is kept, however old
+  with gone as (
+    delete from tocsin.notifications where notification_id = any (array(
+      select n.notification_id from tocsin.notifications n
+      where n.decided_at < p_now - interval '90 days' and not exists (
+        select from tocsin.deliveries d
+        where d.notification_id = n.notification_id and d.state in ('pending', 'sending'))
+      limit p_limit))
+    returning 1
+  )
+  select count(*) from gone
+$$;
+
+comment on function tocsin_internal.prune_notifications(timestamptz, int) is
+  'Drops notifications, with their deliveries, after 90 days. A step of maintain().';
+
+create function tocsin_internal.prune_errors(p_now timestamptz, p_limit int) returns bigint
+language sql set search_path = ''
+as $$
+  with gone as (
+    delete from tocsin.error_metrics where error_id = any (array(
+      select error_id from tocsin.error_metrics
+      -- by when it came in: a run that was imported late has its summary still to come
+      where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
+      limit p_limit))
+    returning 1
+  )
+  select count(*) from gone
+$$;
+
+comment on function tocsin_internal.prune_errors(timestamptz, int) is
+  'Drops failure events after 30 days. A step of maintain().';
+
+create function tocsin_internal.prune_counted_runs(p_now timestamptz, p_limit int) returns bigint
+language sql set search_path = ''
+as $$
+  -- but for those that a backfill is to leave out: they tell a time that is not counted
+  with gone as (
+    delete from tocsin_internal.counted_runs r
+    using (
+      select o.source_id, o.run_id from tocsin_internal.counted_runs o
+      left join tocsin_internal.counted_ranges c using (source_id)
+      where o.captured_at < p_now - interval '35 days'
+        and (c.source_id is null or o.finished_at is null or not isfinite(o.finished_at)
+          or c.watched @> o.finished_at or c.backfilled @> o.finished_at)
+      limit p_limit
+    ) as old
+    where r.source_id = old.source_id and r.run_id = old.run_id
+    returning 1
+  )
+  select count(*) from gone
+$$;
+
+comment on function tocsin_internal.prune_counted_runs(timestamptz, int) is
+  'Forgets what was counted of single runs after 35 days. A step of maintain().';
+
+create function tocsin_internal.prune_members(p_now timestamptz, p_limit int) returns bigint
+language sql set search_path = ''
+as $$
+  -- where somebody else signs people in, auth.users is empty and says nothing about them
+  with members as (
+    delete from tocsin.project_members m
+    where exists (select from auth.users)
+      and not exists (select from auth.users u where u.id = m.user_id)
+    returning 1
+  ),
+  operators as (
+    delete from tocsin.operators o
+    where exists (select from auth.users)
+      and not exists (select from auth.users u where u.id = o.user_id)
+    returning 1
+  )
+  select 0 * ((select count(*) from members) + (select count(*) from operators))
+$$;
+
+comment on function tocsin_internal.prune_members(timestamptz, int) is
+  'Takes members and operators off whose account is gone. A step of maintain().';
+
+create function tocsin_internal.prune_cron_details(p_now timestamptz, p_limit int) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not tocsin_internal.has_extension('pg_cron') then
+    return 0;
+  end if;
+  delete from cron.job_run_details where runid = any (array(
+    select d.runid from cron.job_run_details d
+    where d.jobid in (
+        select jobid from cron.job where jobname in ('tocsin-heart', 'tocsin-upkeep'))
+      and d.end_time < p_now - interval '1 day'
+    order by d.runid limit p_limit));
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function tocsin_internal.prune_cron_details(timestamptz, int) is
+  'Drops Tocsin''s own rows of cron.job_run_details after a day. A step of maintain().';
+
+create function tocsin_internal.upkeep_steps() returns text[]
+language sql immutable set search_path = ''
+as $$
+  select array['prune_buckets', 'prune_counted_runs', 'prune_errors', 'prune_notifications',
+    'prune_records', 'prune_members', 'prune_cron_details']
+$$;
+
+comment on function tocsin_internal.upkeep_steps() is
+  'The steps of maintain(), in order: functions of (p_now, p_limit) that return how much they '
+  'dropped of one kind.';
+
+create function tocsin_internal.maintain(p_now timestamptz default clock_timestamp())
+returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  v_batch constant int := 10000;
+  v_until constant timestamptz := clock_timestamp() + interval '20 seconds';
+  v_steps text[] := tocsin_internal.upkeep_steps();
+  v_step text;
+  v_dropped bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('tocsin'), hashtext('maintain')) then
+    return;
+  end if;
+
+  -- in turns, so that much of one kind keeps nothing else from being dropped
+  while cardinality(v_steps) > 0 and clock_timestamp() < v_until loop
+    foreach v_step in array v_steps loop
+      begin
+        execute format('select tocsin_internal.%I($1, $2)', v_step) into v_dropped
+          using p_now, v_batch;
+      exception when others then
+        perform tocsin_internal.record_fault('maintain', sqlstate, sqlerrm, v_step, p_now);
+        v_dropped := 0;
+      end;
+      if v_dropped < v_batch then
+        v_steps := array_remove(v_steps, v_step);
+      end if;
+    end loop;
+  end loop;
+end
+$$;
+
+comment on function tocsin_internal.maintain(timestamptz) is
+  'Hourly upkeep: each step of upkeep_steps(), batch by batch, for up to 20 seconds.';
+
+create function tocsin_internal.schedule_jobs() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  v_version text;
+begin
+  select extversion into v_version from pg_catalog.pg_extension where extname = 'pg_cron';
+  if v_version is null then
+    return;
+  end if;
+  -- seconds came with pg_cron 1.5
+  perform cron.schedule('tocsin-heart',
+    case when string_to_array(v_version, '.')::int[] >= array[1, 5] then '5 seconds'
+      else '* * * * *' end, tocsin_internal.beat_command());
+  perform cron.schedule('tocsin-upkeep', '7 * * * *', 'select tocsin_internal.maintain()');
+end
+$$;
+
+comment on function tocsin_internal.schedule_jobs() is
+  'Schedules the heart and the upkeep with pg_cron, or brings them up to date.';
+
+select tocsin_internal.schedule_jobs();
+
+revoke all on all functions in schema tocsin_internal from public;
