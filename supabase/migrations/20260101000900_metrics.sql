@@ -171,11 +171,14 @@ begin
   if v_minutes = 1440 and not v_is_calendar then
     v_step := interval '1 day';
   end if;
-  -- hours are stepped from the midnight before, so that none is missed when clocks are set back
-  v_first_absolute := date_bin(v_step, p_from,
-    date_trunc('day', p_from at time zone v_zone) at time zone v_zone);
-  v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
-    when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
+  if v_step < interval '1 day' then
+    -- hours are stepped from the midnight before, so that none is missed when clocks are set back
+    v_first_absolute := date_bin(v_step, p_from,
+      date_trunc('day', p_from at time zone v_zone) at time zone v_zone);
+  else
+    v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
+      when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
+  end if;
 
   return query
   with slot as (

@@ -36,19 +36,29 @@ begin
     ),
     -- what is known besides the rows, once all that is pending is taken in
     known as (
-      select run_id, outcome from tocsin_internal.counted_runs r
+      select run_id, project_id, workflow_id, outcome from tocsin_internal.counted_runs r
       where source_id = %1$L and not exists (select from settled s
         where s.verdict <> 'count' and (s.outcome).run_id = r.run_id)
       union all
-      select (s.outcome).run_id, (s.outcome).outcome from settled s where s.verdict = 'remember'
+      select (s.outcome).run_id, (s.outcome).project_id, (s.outcome).workflow_id,
+        (s.outcome).outcome
+      from settled s where s.verdict = 'remember'
     ),
     there as (
-      select left(coalesce(%2$s, ''), 200) as project_id,
-        left(coalesce(%3$s, ''), 200) as workflow_id,
-        coalesce(case r.%5$I::text%4$s end, k.outcome) as outcome, count(*) as n
+      select left(coalesce(case when w.is_told then k.project_id else %2$s end, ''), 200)
+          as project_id,
+        left(coalesce(case when w.is_told then k.workflow_id else %3$s end, ''), 200)
+          as workflow_id,
+        case when w.is_told then k.outcome else case r.%5$I::text%4$s end end as outcome,
+        count(*) as n
       from %6$s r
       cross join (select * from tocsin_internal.counted_ranges where source_id = %1$L) as c
       left join known k on k.run_id = r.%7$I::text
+      -- a failure that was told stands as it was told, until the status says otherwise
+      cross join lateral (
+        select k.outcome in ('failed', 'timed_out')
+          and coalesce(case r.%5$I::text%4$s end, 'failed') in ('failed', 'timed_out') as is_told
+      ) as w
       where k.run_id is not null
         or case when isfinite(%8$s) and %8$s <= clock_timestamp() + interval '1 hour' then
             c.watched @> %8$s or c.backfilled @> %8$s or (c.filling @> %8$s
