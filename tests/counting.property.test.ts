@@ -70,7 +70,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("backfill some") }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("backfill on") }) },
-) as fc.Arbitrary<Step>;
+);
 
 // before the watch, no clock of the host is ahead: docs/reference/metrics.md says so
 const early = fc.array(
@@ -138,7 +138,9 @@ async function live(client: pg.Client, shape: Shape, before: unknown[], steps: S
     ${shape.hasFinish ? ", finished_at timestamptz" : ""}`;
   await client.query(`create table runs (${columns});
     create table jobs (run_id int, failed_at timestamptz, dead_at timestamptz, error text)`);
-  for (const [index, run] of (before as { status: string; finish: Time; flow: string }[]).entries()) {
+  for (const [index, run] of (
+    before as { status: string; finish: Time; flow: string }[]
+  ).entries()) {
     await client.query(`insert into runs (id, flow, status${shape.hasFinish ? ", finished_at" : ""})
       values (${index + 1}, '${run.flow}', '${run.status}'
         ${shape.hasFinish ? `, ${times[run.finish]}` : ""})`);
@@ -147,15 +149,20 @@ async function live(client: pg.Client, shape: Shape, before: unknown[], steps: S
     "dead_at": "dead_at", "error": "error"}`;
   await client.query(`select tocsin.watch_runs('runs', p_options =>
     '{"workflow_id": "flow"${shape.hasJobs ? `, ${jobs}` : ""}}')`);
-  await client.query(`insert into runs (id) select n from generate_series(${runsBefore + 1}, 12) n`);
+  await client.query(
+    `insert into runs (id) select n from generate_series(${runsBefore + 1}, 12) n`,
+  );
 
   let failures = 0;
   for (const [index, what] of steps.entries()) {
     const sql = statement(what, shape);
     if (sql === undefined) continue;
     if (what.do === "end" && failing.includes(what.status)) {
-      const { rows } = await client.query("select status from runs where id = $1", [what.id]);
-      if (rows[0].status !== what.status) failures += 1;
+      const { rows } = await client.query<{ status: string }>(
+        "select status from runs where id = $1",
+        [what.id],
+      );
+      if (rows[0]?.status !== what.status) failures += 1;
     }
     await client.query(sql);
     await check(client, `after step ${index + 1}, ${what.do}`);
@@ -163,8 +170,10 @@ async function live(client: pg.Client, shape: Shape, before: unknown[], steps: S
   await client.query("select tocsin_internal.roll_up()");
   await check(client, "when all is rolled up");
   if (!shape.hasJobs) {
-    const { rows } = await client.query("select count(*)::int as n from pgmq.q_tocsin_failures");
-    assert.equal(rows[0].n, failures, "each failure is told once, and nothing else is");
+    const { rows } = await client.query<{ n: number }>(
+      "select count(*)::int as n from pgmq.q_tocsin_failures",
+    );
+    assert.equal(rows[0]?.n, failures, "each failure is told once, and nothing else is");
   }
 }
 
@@ -174,14 +183,18 @@ for (const [name, shape] of Object.entries(shapes)) {
     const client = await db.connect();
     await client.query("set search_path = public");
     await fc.assert(
-      fc.asyncProperty(early, fc.array(step, { minLength: 5, maxLength: 30, size: "max" }), async (before, steps) => {
-        await client.query("begin");
-        try {
-          await live(client, shape, before, steps);
-        } finally {
-          await client.query("rollback");
-        }
-      }),
+      fc.asyncProperty(
+        early,
+        fc.array(step, { minLength: 5, maxLength: 30, size: "max" }),
+        async (before, steps) => {
+          await client.query("begin");
+          try {
+            await live(client, shape, before, steps);
+          } finally {
+            await client.query("rollback");
+          }
+        },
+      ),
       { numRuns: shape.tries },
     );
   });

@@ -41,6 +41,11 @@ const writing = (writer: number): string => `do $$
           where id = ${writer} * 100000 + 1 + floor(random() * i)::int;
         if random() < 0.3 then rollback; else commit; end if;
       end if;
+      if random() < 0.1 then
+        update public.runs set flow = 'g' || i % 3
+          where id = ${writer} * 100000 + 1 + floor(random() * i)::int;
+        commit;
+      end if;
       if random() < 0.05 then
         update public.runs set status = v_outcomes[1 + floor(random() * 6)::int],
           finished_at = clock_timestamp() where id = ${writer} * 100000 + 1 + floor(random() * i)::int;
@@ -179,5 +184,42 @@ test("a bulk update, a COPY-like load and a partitioned table are counted exactl
   const [sums] = await db.sql(`select sum(failure_count)::int as failures,
     sum(canceled_count)::int as canceled from tocsin.workflow_run_metrics`);
   assert.deepEqual(sums, { failures: 50000, canceled: 10000 });
+  await db.drop();
+});
+
+test("a publication for all tables and triggers of the host's own change nothing", async () => {
+  const db = await watched();
+  await db.superuser("create publication everything for all tables");
+  await db.sql(`create function public.finish() returns trigger language plpgsql as $$
+    begin
+      if new.status <> 'running' then new.finished_at := clock_timestamp(); end if;
+      return new;
+    end $$`);
+  await db.sql(`create function public.retry() returns trigger language plpgsql as $$
+    begin
+      if new.status = 'failed' and new.id % 2 = 0 then
+        update public.runs set status = 'running', finished_at = null where id = new.id;
+      end if;
+      return null;
+    end $$`);
+  await db.sql(
+    "create trigger finish before update on public.runs for each row execute function public.finish()",
+  );
+  // one runs before Tocsin's own trigger and one after it
+  await db.sql(
+    "create trigger a_retry after update on public.runs for each row execute function public.retry()",
+  );
+  await db.sql(
+    "insert into public.runs (id, flow) select n, 'f' from generate_series(1, 1000) as n",
+  );
+  await db.sql(
+    "update public.runs set status = case when id % 3 = 0 then 'failed' else 'succeeded' end",
+  );
+  assert.deepEqual(await db.sql("select * from tocsin.reconcile('public.runs')"), []);
+  await db.sql("select tocsin_internal.tick()");
+  assert.deepEqual(await db.sql("select * from tocsin.reconcile('public.runs')"), []);
+  const [sums] = await db.sql(`select success_count::int as succeeded, failure_count::int as failed
+    from tocsin.workflow_run_metrics`);
+  assert.deepEqual(sums, { succeeded: 667, failed: 167 });
   await db.drop();
 });

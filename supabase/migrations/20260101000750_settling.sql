@@ -56,8 +56,8 @@ as $$
     where o.sign <> 0
   ),
   ordered as (
-    select *, row_number() over (partition by source_id, run_id, nobody order by outcome_id desc) = 1
-        as is_last,
+    select *,
+      lead(outcome_id) over run is null as is_last,
       -- once counted, whatever follows in the batch was counted
       bool_or(coalesce(is_told, false) or is_remembered or (sign = 1 and is_move is null)) over run
         as is_counted,

@@ -286,7 +286,7 @@ end
 $$;
 
 comment on function tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text) is
-  'Raises TC017 for a range that cannot be or has too many buckets, TC018 for an unknown time zone.';
+  'Raises TC017 for a range that cannot be or has too many buckets, TC018 for an unknown zone.';
 
 create function tocsin_internal.minutes_of_bucket(p_bucket interval) returns int
 language plpgsql immutable set search_path = ''
@@ -308,7 +308,7 @@ end
 $$;
 
 comment on function tocsin_internal.minutes_of_bucket(interval) is
-  'The minutes of a bucket of history; 1440 for days, weeks and months. Raises TC017 for any other.';
+  'The minutes of a bucket of history; 1440 for days, weeks and months. Raises TC017 for others.';
 
 revoke all on all functions in schema tocsin_internal from public;
 revoke all on tocsin_internal.pending_outcomes from public, anon, authenticated, service_role;

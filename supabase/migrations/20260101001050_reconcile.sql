@@ -6,7 +6,8 @@
 create function tocsin.reconcile(p_table regclass)
 returns table (project_id text, workflow_id text, outcome text, counted bigint, in_table bigint,
   difference bigint)
-language plpgsql stable set search_path = ''
+-- it reads all of the table, beside what no statistics know yet
+language plpgsql stable set search_path = '' set enable_nestloop = off
 as $$
 declare
   v_source tocsin.run_sources;
@@ -100,8 +101,9 @@ $$;
 
 comment on function tocsin.reconcile(regclass) is
   'Compares the counters with count(*) over what the table still holds, of the time that is '
-  'counted; one row for each difference, none when all is exact. Runs deleted since are counted and '
-  'no longer in the table. Reads the whole table: for the owner, by hand. Raises TC009, and TC020 '
+  'counted; one row for each difference, none when all is exact. Runs deleted since are counted, '
+  'and no longer in the table. Reads the whole table: for the owner, by hand. Raises TC009, and '
+  'TC020 '
   'for a table without any time.';
 
 revoke all on function tocsin.reconcile(regclass) from public, anon, authenticated, service_role;

@@ -143,11 +143,18 @@ $$;
 comment on function tocsin_internal.estimate_rows(regclass) is
   'About how many rows a table has, as its statistics say.';
 
+create type tocsin_internal.history_batch as (
+  pending tocsin_internal.run_outcomes[],
+  ended tocsin_internal.run_outcomes[],
+  read_count int,
+  last_run_id text
+);
+comment on type tocsin_internal.history_batch is
+  'What was pending of a source, and how its next runs ended: see read_history().';
+
 create function tocsin_internal.read_history(
-  p_source tocsin.run_sources, p_after text, p_limit int, p_now timestamptz,
-  out pending tocsin_internal.run_outcomes[], out ended tocsin_internal.run_outcomes[],
-  out read_count int, out last_run_id text
-) returns record
+  p_source tocsin.run_sources, p_after text, p_limit int, p_now timestamptz
+) returns tocsin_internal.history_batch
 language plpgsql set search_path = '' set lock_timeout = '1s'
 as $$
 declare
@@ -155,6 +162,7 @@ declare
   v_type text := tocsin_internal.column_type(p_source.run_table, m ->> 'run_id');
   v_order text := format('r.%I', m ->> 'run_id');
   v_told text[];
+  v_batch tocsin_internal.history_batch;
 begin
   if v_type <> 'uuid' and (select run_id_order = 'bytes' from tocsin_internal.counted_ranges
     where source_id = p_source.source_id)
@@ -220,8 +228,8 @@ begin
     v_order, p_source.run_table, v_type,
     coalesce(array_to_string(v_told, ' union all '),
       'select id, null::timestamptz from run where false'))
-  into pending, ended, read_count, last_run_id
-  using p_after, p_limit, p_now;
+  into v_batch using p_after, p_limit, p_now;
+  return v_batch;
 end
 $$;
 
@@ -237,7 +245,7 @@ as $$
 declare
   v_source tocsin.run_sources;
   v_counted tocsin_internal.counted_ranges;
-  v_batch record;
+  v_batch tocsin_internal.history_batch;
   v_new tocsin_internal.run_outcomes[];
   v_undated int;
 begin
@@ -346,7 +354,7 @@ create policy operators_see_backfills on tocsin.backfills
   for select to authenticated using ((select tocsin_internal.is_operator()));
 revoke all on tocsin.backfills from public, anon, authenticated, service_role;
 grant select on tocsin.backfills to authenticated, service_role;
-revoke all on type tocsin.backfill_state from public;
+revoke all on type tocsin.backfill_state, tocsin_internal.history_batch from public;
 grant usage on type tocsin.backfill_state to authenticated, service_role;
 revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.backfill_runs(regclass, timestamptz, timestamptz, timestamptz)

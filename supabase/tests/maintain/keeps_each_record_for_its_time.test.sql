@@ -10,7 +10,8 @@ declare
 begin
   insert into tocsin_internal.stage_faults (stage, happened_at, error_code, message)
   values ('test', v_at, '00000', p_days);
-  insert into tocsin_internal.counted_runs values ('s', p_days, 'p', 'w', 'failed', v_at, v_at, v_at);
+  insert into tocsin_internal.counted_runs
+  values ('s', p_days, 'p', 'w', 'failed', v_at, v_at, v_at);
   insert into tocsin_internal.throttle_windows (setting_id, source_id, project_id, workflow_id,
     opened_at, closes_at, closed_at)
   values (v_id, 's', 'p', p_days, v_at, v_at, v_at);

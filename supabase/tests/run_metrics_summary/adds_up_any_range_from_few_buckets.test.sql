@@ -4,8 +4,8 @@ set local search_path = public, extensions;
 select plan(2);
 
 -- a failure each 37 minutes for ten days
-select tocsin_internal.count_outcomes(array_agg(row(n, 's', 'r' || n, 'p', 'w', 'failed', 1, null, null,
-  at, at, at)::tocsin_internal.run_outcomes), '2026-11-10 12:00Z')
+select tocsin_internal.count_outcomes(array_agg(row(n, 's', 'r' || n, 'p', 'w', 'failed', 1, null,
+  null, at, at, at)::tocsin_internal.run_outcomes), '2026-11-10 12:00Z')
 from generate_series(0, 388) as n, lateral (select timestamptz '2026-10-31 12:20Z'
   + n * interval '37 minutes' as at) as t;
 
