@@ -1,5 +1,5 @@
-// A Debian with PostgreSQL 17 and the real pg_cron, in a folder: made once by debootstrap, kept for
-// the next run. Only root can make and use it.
+// A Debian with PostgreSQL 17, the real pg_cron and Prometheus, in a folder: made once by
+// debootstrap, kept for the next run. Only root can make and use it.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,6 +11,8 @@ const packages = [
   "postgresql-17-cron",
   "postgresql-17-pgtap",
   "postgresql-17-plpgsql-check",
+  "prometheus",
+  "promtool",
 ];
 const mirror = process.env["TOCSIN_DEBIAN_MIRROR"] ?? "http://deb.debian.org/debian";
 const home = process.env["TOCSIN_PLATFORM_DIR"] ?? "/var/tmp/tocsin-platform";
@@ -20,6 +22,7 @@ export async function prepareDebian(progress: (line: string) => void): Promise<s
   const target = join(home, suite);
   if (existsSync(target)) {
     progress(`Debian ${suite} is in ${target}`);
+    await installMissing(target, progress);
     return target;
   }
   mkdirSync(home, { recursive: true });
@@ -48,6 +51,15 @@ export async function prepareDebian(progress: (line: string) => void): Promise<s
     throw error;
   }
   return target;
+}
+
+/** One that was made for an earlier version of the tests may lack what has been added since. */
+async function installMissing(target: string, progress: (line: string) => void): Promise<void> {
+  if (await succeeds("chroot", [target, "dpkg", "--status", ...packages])) return;
+  progress("Installing what it lacks");
+  await run("chroot", [target, "apt-get", "update", "-q"]);
+  const options = ["install", "-y", "-q", "--no-install-recommends"];
+  await run("chroot", [target, "apt-get", ...options, ...packages]);
 }
 
 /** Runs a command; its output is told only when it fails. */

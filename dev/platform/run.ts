@@ -1,5 +1,6 @@
-// npm run test:platform: the product on Debian's PostgreSQL 17 with the real pg_cron, which no npm
-// package has. For root on Linux; elsewhere it is skipped, but never in CI.
+// npm run test:platform: the product on Debian's PostgreSQL 17 with the real pg_cron, and its metrics
+// before the real Prometheus: no npm package has these. For root on Linux; elsewhere it is skipped,
+// but never in CI.
 
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
@@ -13,6 +14,7 @@ import { superuser } from "../postgres.ts";
 import { startStack } from "../stack.ts";
 import { leavesNothing, readSequences, resetSequences, runPgtapFile } from "../test/tap.ts";
 import { prepareDebian } from "./debian.ts";
+import { scrapeWithPrometheus } from "./scrape.ts";
 import { startPlatformServer } from "./server.ts";
 
 const isCi = process.env["CI"] === "true";
@@ -26,7 +28,8 @@ if (process.platform !== "linux" || !isRoot) {
 process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
 
 const say = (line: string): void => console.log(line);
-const server = await startPlatformServer(await prepareDebian(say));
+const debian = await prepareDebian(say);
+const server = await startPlatformServer(debian);
 after(() => server.stop());
 const adminUrl = server.url(superuser);
 await bootstrapDatabase(adminUrl);
@@ -151,6 +154,16 @@ test("the real pg_cron drives a failure to an email and a verified webhook", asy
       "select check_name, detail from tocsin.doctor() where status = 'fail'",
     );
     assert.deepEqual(findings, []);
+  } finally {
+    await stack.stop();
+  }
+});
+
+test("Prometheus reads what tocsin-api tells scrapers, and answers with what the table holds", async () => {
+  await launchJobs(true);
+  const stack = await startStack({ databaseUrl: server.url(), workload: false });
+  try {
+    await scrapeWithPrometheus(debian, stack);
   } finally {
     await stack.stop();
   }
