@@ -23,6 +23,57 @@ $$;
 comment on function tocsin_internal.is_card_number(text) is
   'Whether the digits in the text are a card number: 13 to 19 of them that pass Luhn''s test.';
 
+create function tocsin_internal.may_hold_secret(p_text text) returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+  v_lower constant text := lower(p_text collate "C");
+begin
+  -- cheap looks that let most texts go; whatever redact() replaces has one of these
+  return
+    v_lower ~ 'pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]|ssn|sig'
+    or strpos(v_lower, 'card') > 0
+    or strpos(v_lower, 'bearer') > 0 or strpos(v_lower, 'basic') > 0
+    or strpos(v_lower, '-----begin') > 0
+    or strpos(v_lower, '://') > 0 and strpos(v_lower, '@') > 0
+    or p_text ~ '\d[\d -]{11}' or p_text ~ '[A-Z]{2}\d\d[A-Z0-9 ]{11}'
+    or p_text ~ '[A-Za-z0-9_./+-]{16}' and (
+      strpos(p_text, 'eyJ') > 0 or strpos(p_text, 'AKIA') > 0 or strpos(p_text, 'ASIA') > 0
+      or strpos(p_text, 'AIza') > 0 or strpos(p_text, 'ya29.') > 0 or strpos(p_text, 'k_') > 0
+      or strpos(p_text, 'sk-') > 0 or p_text ~ 'gh[pousr]_|github_pat'
+      or strpos(p_text, 'glpat-') > 0
+      or strpos(p_text, 'npm_') > 0 or strpos(p_text, 'xox') > 0 or strpos(p_text, 'sbp_') > 0
+      or strpos(p_text, 'SG.') > 0 or strpos(p_text, 'whsec_') > 0 or strpos(p_text, 're_') > 0
+      or strpos(p_text, 'slack.com') > 0);
+end
+$$;
+
+comment on function tocsin_internal.may_hold_secret(text) is
+  'False: there is nothing for redact() in the text. True: perhaps there is.';
+
+create function tocsin_internal.is_iban(p_text text) returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+  v_iban constant text := replace(p_text, ' ', '');
+  v_rest bigint := 0;
+  v_sign text;
+begin
+  if v_iban !~ '^[A-Z]{2}\d\d[A-Z0-9]{11,30}$' then
+    return false;
+  end if;
+  -- the first four go last, letters are 10 to 35, and the whole leaves 1 when divided by 97
+  foreach v_sign in array string_to_array(substr(v_iban, 5) || left(v_iban, 4), null) loop
+    v_rest := case when v_sign ~ '\d' then v_rest * 10 + v_sign::int
+                   else v_rest * 100 + ascii(v_sign) - 55 end % 97;
+  end loop;
+  return v_rest = 1;
+end
+$$;
+
+comment on function tocsin_internal.is_iban(text) is
+  'Whether the text is an IBAN: country, check digits that are right, 11 to 30 more.';
+
 create function tocsin_internal.redact(p_text text) returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
@@ -40,7 +91,7 @@ declare
   v_bare constant text := '[^\s,;&"''<>)}\]\\]';
   v_candidate text;
 begin
-  if v_text is null or length(v_text) < 4 then
+  if v_text is null or length(v_text) < 4 or not tocsin_internal.may_hold_secret(v_text) then
     return v_text;
   end if;
 
@@ -70,16 +121,20 @@ begin
     v_text := regexp_replace(v_text,
       '\meyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?', '[redacted:jwt]', 'g');
   end if;
-  v_text := regexp_replace(v_text,
-    '\m(?:(?:AKIA|ASIA)[A-Z0-9]{16}\M|AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}'
-    '|(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}'
-    '|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{30,}'
-    '|xox[abeprs]-[A-Za-z0-9-]{10,}|sb_secret_[A-Za-z0-9_-]{10,}|sbp_[a-f0-9]{20,}'
-    '|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}'
-    '|whsec_[A-Za-z0-9+/=]{16,}|re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,})',
-    '[redacted:key]', 'g');
-  v_text := regexp_replace(v_text, '(hooks\.slack\.com/services/)[A-Za-z0-9/_-]{10,}',
-    '\1[redacted:key]', 'g');
+  if v_text ~ '[A-Za-z0-9_./+-]{16}' then
+    v_text := regexp_replace(v_text,
+      '\m(?:(?:AKIA|ASIA)[A-Z0-9]{16}\M|AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,}'
+      '|(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}'
+      '|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{30,}'
+      '|xox[abeprs]-[A-Za-z0-9-]{10,}|sb_secret_[A-Za-z0-9_-]{10,}|sbp_[a-f0-9]{20,}'
+      '|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}'
+      '|whsec_[A-Za-z0-9+/=]{16,}|re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,})',
+      '[redacted:key]', 'g');
+  end if;
+  if strpos(v_text, 'hooks.slack.com') > 0 then
+    v_text := regexp_replace(v_text, '(hooks\.slack\.com/services/)[A-Za-z0-9/_-]{10,}',
+      '\1[redacted:key]', 'g');
+  end if;
 
   -- name=value, "name": "value", name => 'value', also where the quotes are escaped; and
   -- name: value where the value looks made, not said
@@ -96,6 +151,19 @@ begin
       '\1[redacted:secret]', 'gi');
   end if;
 
+  if v_text ~ '[A-Z]{2}\d\d[A-Z0-9 ]{11}' then
+    for v_candidate in
+      select m[1] from regexp_matches(v_text,
+        '\m([A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\M', 'g') as m
+    loop
+      if tocsin_internal.is_iban(v_candidate) then
+        v_text := replace(v_text, v_candidate, '[redacted:iban]');
+      end if;
+    end loop;
+  end if;
+  if v_text !~ '\d[\d -]{11}' then
+    return v_text;
+  end if;
   for v_candidate in
     select m[1] from regexp_matches(v_text,
       -- not within a longer number or a uuid
@@ -114,6 +182,6 @@ $$;
 comment on function tocsin_internal.redact(text) is
   'The text with its secrets replaced: credentials, tokens, keys, passwords in URLs and after '
   'names '
-  'like password or api_key, private keys, card numbers.';
+  'like password or api_key, private keys, card numbers, IBANs.';
 
 revoke all on all functions in schema tocsin_internal from public;

@@ -1,12 +1,13 @@
--- Errors: failure events, read from the queue, understood, redacted and stored.
+-- Errors: the table of failure events, how long it is kept, and the queue of what is reported.
 --
--- Ingestion takes a batch in one set-based statement inside one guard. Only a batch that fails is
--- redone in halves, down to the message that is bad; that one is tried five times and then lies in
--- tocsin_failures_dlq with its error. The queue and its effects share the database, so each failure
--- has its effects exactly once.
+-- tocsin.error_metrics is partitioned by the day on which an event came in, not by the time that it
+-- claims: clocks are wrong and imports are late, while the day of arrival is ours. A partition is
+-- dropped when its last event has been here long enough, and an event that came in just now is
+-- there however old it says it is. An event is never later than its arrival (store_errors() sees to
+-- it), so whoever asks for a range of time reads only the partitions that began before its end.
 --
--- Claiming commits before ingesting begins: should ingestion be killed without a word, the next
--- claim finds what was left, and takes smaller bites until the killer is alone.
+-- A partitioned table cannot be unique on an event id: tocsin_internal.seen_errors decides, for
+-- seven days, whether an event came before.
 --
 -- SECURITY DEFINER functions: none.
 
@@ -14,11 +15,23 @@ create type tocsin.error_source as enum ('worker', 'webhook', 'system');
 comment on type tocsin.error_source is
   'Where a failure happened: worker (a run), webhook (its intake or sending), system (the rest).';
 
+create type tocsin.error_type as enum ('system', 'execution', 'input', 'timeout', 'network', 'auth',
+  'rate_limit', 'dependency', 'unknown');
+comment on type tocsin.error_type is
+  'What went wrong: system (the machine: memory, disk, a crash), execution (the code), input (what '
+  'it '
+  'was given), timeout, network, auth, rate_limit, dependency (another service failed), unknown.';
+
+create type tocsin.error_origin as enum ('run', 'event', 'report');
+comment on type tocsin.error_origin is
+  'What told of it: run (a watched run failed), event (a watched events table), report (a worker, '
+  'server or statement reported it).';
+
 create table tocsin.error_metrics (
-  error_id uuid primary key,
+  error_id uuid not null,
   timestamp timestamptz not null,
   source tocsin.error_source not null,
-  error_type text not null,
+  error_type tocsin.error_type not null,
   severity tocsin.severity not null,
   project_id text not null default '',
   workflow_id text not null default '',
@@ -27,272 +40,224 @@ create table tocsin.error_metrics (
   run_id text,
   node text,
   attempt int,
+  user_id text,
+  component text,
+  environment text,
+  release text,
+  exception text,
+  sqlstate text,
+  http_status int,
   message text,
-  ingested_at timestamptz not null
-);
+  stack text,
+  metadata jsonb not null default '{}',
+  origin tocsin.error_origin not null default 'run',
+  fingerprint text not null default '',
+  classified_by text not null default '',
+  is_new boolean not null default false,
+  is_regression boolean not null default false,
+  is_ignored boolean not null default false,
+  is_sampled_out boolean not null default false,
+  ingested_at timestamptz not null,
+  primary key (error_id, project_id, ingested_at)
+) partition by range (ingested_at);
 
 create index error_metrics_project_id_timestamp_idx on tocsin.error_metrics
   (project_id, timestamp desc);
-create index error_metrics_timestamp_idx on tocsin.error_metrics (timestamp);
-create index error_metrics_run_id_idx on tocsin.error_metrics (run_id);
+create index error_metrics_fingerprint_timestamp_idx on tocsin.error_metrics
+  (fingerprint, timestamp desc);
+create index error_metrics_run_id_idx on tocsin.error_metrics (run_id) where run_id is not null;
 
 comment on table tocsin.error_metrics is
-  'Failure events: one row for each failure that was committed. Written by the heart; kept 30 '
-  'days.';
+  'Failure events: one row for each failure that was committed or reported. Written by the heart; '
+  'kept as long as tocsin.retention says.';
 comment on column tocsin.error_metrics.error_id is 'The failure event.';
-comment on column tocsin.error_metrics.timestamp is 'When it failed, by the run''s own clock.';
+comment on column tocsin.error_metrics.timestamp is
+  'When it failed, by the run''s or the reporter''s own clock; never later than its arrival.';
 comment on column tocsin.error_metrics.source is 'worker, webhook or system.';
-comment on column tocsin.error_metrics.error_type is 'The class of the error: execution, timeout.';
+comment on column tocsin.error_metrics.error_type is
+  'What went wrong: docs/reference/errors-classification.md.';
 comment on column tocsin.error_metrics.severity is 'low, medium or high.';
 comment on column tocsin.error_metrics.project_id is 'The project; empty when it belongs to none.';
 comment on column tocsin.error_metrics.workflow_id is 'The workflow; empty when there is none.';
 comment on column tocsin.error_metrics.workflow_name is 'What people call the workflow, if known.';
-comment on column tocsin.error_metrics.source_id is 'The run source that it came from.';
+comment on column tocsin.error_metrics.source_id is
+  'The run source or error source that it came from; empty when it was reported.';
 comment on column tocsin.error_metrics.run_id is 'The run, as text.';
 comment on column tocsin.error_metrics.node is 'The step that failed, if known.';
 comment on column tocsin.error_metrics.attempt is 'Which attempt it was, if known.';
+comment on column tocsin.error_metrics.user_id is 'The user whom it hurt, as reported.';
+comment on column tocsin.error_metrics.component is
+  'The service or part of it that reported: free text, such as http-executor.';
+comment on column tocsin.error_metrics.environment is
+  'production, staging …: as reported, or this installation''s.';
+comment on column tocsin.error_metrics.release is 'The version of the software that failed.';
+comment on column tocsin.error_metrics.exception is 'The exception''s name: TypeError.';
+comment on column tocsin.error_metrics.sqlstate is 'The SQLSTATE, or PostgREST''s own code.';
+comment on column tocsin.error_metrics.http_status is 'The HTTP status that was answered.';
 comment on column tocsin.error_metrics.message is 'The error text, redacted; at most 8 KiB.';
-comment on column tocsin.error_metrics.ingested_at is 'When it was read from the queue.';
+comment on column tocsin.error_metrics.stack is 'The stack trace, redacted; at most 32 KiB.';
+comment on column tocsin.error_metrics.metadata is
+  'What else was reported, redacted; at most 64 KiB.';
+comment on column tocsin.error_metrics.origin is 'What told of it: run, event or report.';
+comment on column tocsin.error_metrics.fingerprint is
+  'Its group, within its project: tocsin.error_groups.';
+comment on column tocsin.error_metrics.classified_by is 'The rule that decided type and severity.';
+comment on column tocsin.error_metrics.is_new is 'The first of its group.';
+comment on column tocsin.error_metrics.is_regression is 'It brought a resolved group back.';
+comment on column tocsin.error_metrics.is_ignored is 'Its group was being ignored.';
+comment on column tocsin.error_metrics.is_sampled_out is
+  'Counted in a spike without its message, stack and metadata.';
+comment on column tocsin.error_metrics.ingested_at is 'When it was stored here.';
 
-create table tocsin_internal.claimed_failures (
-  msg_id bigint primary key,
-  read_ct int not null,
-  message jsonb not null
+create table tocsin_internal.seen_errors (
+  error_id uuid not null,
+  project_id text not null,
+  seen_at timestamptz not null,
+  primary key (error_id, project_id)
 );
 
-comment on table tocsin_internal.claimed_failures is
-  'The messages of tocsin_failures that ingestion is at. Empty between two beats, unless one died.';
-comment on column tocsin_internal.claimed_failures.msg_id is 'The message.';
-comment on column tocsin_internal.claimed_failures.read_ct is 'How often it has been read.';
-comment on column tocsin_internal.claimed_failures.message is 'What it says: ids and a time.';
+create index seen_errors_seen_at_idx on tocsin_internal.seen_errors (seen_at);
 
-alter table tocsin_internal.installation add column ingest_bite int not null default 20000;
-comment on column tocsin_internal.installation.ingest_bite is
-  'How many failures ingestion takes at once: less after it died, and more again when it does not.';
+comment on table tocsin_internal.seen_errors is
+  'The events that came in the last seven days, so that none is stored twice.';
+comment on column tocsin_internal.seen_errors.error_id is 'The event, as it was named.';
+comment on column tocsin_internal.seen_errors.project_id is 'Its project; empty: none.';
+comment on column tocsin_internal.seen_errors.seen_at is 'When it came first.';
 
-create function tocsin_internal.look_up_runs(p_source_id text, p_run_ids text[])
-returns table (source_id text, run_id text, project_id text, workflow_id text, workflow_name text,
-  node text, error text, attempt int)
-language plpgsql set search_path = '' set lock_timeout = '1s'
+-- How long records are kept -----------------------------------------------------------------------
+
+create table tocsin.retention (
+  record text primary key,
+  keep_for interval not null,
+  description text not null,
+  constraint records_are_kept_for_a_day_at_least
+    check (keep_for between interval '1 day' and interval '10 years')
+);
+
+comment on table tocsin.retention is
+  'How long Tocsin keeps its records. Operators change keep_for; what is older goes within an '
+  'hour.';
+comment on column tocsin.retention.record is 'The record.';
+comment on column tocsin.retention.keep_for is 'How long it is kept: a day to ten years.';
+comment on column tocsin.retention.description is 'What it is.';
+
+insert into tocsin.retention (record, keep_for, description) values
+  ('error_metrics', '30 days', 'Failure events, by the day on which they came in.'),
+  ('error_groups', '90 days', 'Groups that have not been seen, with their counts by hour and day.');
+
+create function tocsin_internal.kept_for(p_record text) returns interval
+language sql stable set search_path = ''
 as $$
-declare
-  v_half constant int := cardinality(p_run_ids) / 2;
-begin
-  return query execute format(
-    'select %L::text, d.run_id, d.project_id, d.workflow_id, d.workflow_name, d.node, d.error,
-       d.attempt from tocsin_internal.%I($1) as d', p_source_id, 'describe_' || p_source_id)
-    using p_run_ids;
-exception
-  when lock_not_available then
-    raise; -- the host is changing its table: ingestion asks again later
-  when data_exception then
-    -- a value that cannot be read must not take the text of all the others with it
-    if v_half > 0 then
-      return query
-        select * from tocsin_internal.look_up_runs(p_source_id, p_run_ids[: v_half])
-        union all
-        select * from tocsin_internal.look_up_runs(p_source_id, p_run_ids[v_half + 1 :]);
-    else
-      perform tocsin_internal.record_fault('look_up_runs', sqlstate, sqlerrm,
-        format('run %s of %s', p_run_ids[1], p_source_id));
-    end if;
-  when others then
-    -- the host changed its table: the failures still count, without their text
-    perform tocsin_internal.record_fault('look_up_runs', sqlstate, sqlerrm, p_source_id);
-end
+  -- a row that somebody deleted must not keep things for ever, nor drop them at once
+  select coalesce((select keep_for from tocsin.retention where record = p_record), '90 days')
 $$;
 
-comment on function tocsin_internal.look_up_runs(text, text[]) is
-  'What the source says of the runs; nothing, and a fault in stage_faults, when it cannot be '
-  'asked.';
+comment on function tocsin_internal.kept_for(text) is
+  'How long a record is kept; 90 days when no row says it.';
 
-create function tocsin_internal.ingest_messages(p_messages jsonb[], p_now timestamptz)
-returns uuid[]
-language sql set search_path = ''
-as $$
-  with message as (
-    select (m ->> 'error_id')::uuid as error_id, m ->> 'source_id' as source_id,
-      m ->> 'run_id' as run_id, m ->> 'project_id' as project_id,
-      m ->> 'workflow_id' as workflow_id, m ->> 'outcome' as outcome,
-      (m ->> 'failed_at')::timestamptz as failed_at
-    from unnest(p_messages) as m
-  ),
-  described as materialized (
-    select d.* from (
-      select source_id, array_agg(distinct run_id) as run_ids from message
-      where run_id is not null group by source_id
-    ) as s
-    cross join lateral tocsin_internal.look_up_runs(s.source_id, s.run_ids) as d
-  ),
-  stored as (
-    insert into tocsin.error_metrics (error_id, timestamp, source, error_type, severity,
-      project_id, workflow_id, workflow_name, source_id, run_id, node, attempt, message,
-      ingested_at)
-    select m.error_id, m.failed_at, 'worker',
-      case m.outcome when 'timed_out' then 'timeout' else 'execution' end, 'high',
-      left(coalesce(m.project_id, d.project_id, ''), 200),
-      left(coalesce(m.workflow_id, d.workflow_id, ''), 200),
-      tocsin_internal.redact(d.workflow_name), m.source_id, m.run_id,
-      tocsin_internal.redact(left(d.node, 200)), d.attempt,
-      -- a secret that the cut divides would not be known for one: cut after redacting
-      left(tocsin_internal.redact(left(d.error, 12000)), 8192), p_now
-    from message m
-    left join described d on d.source_id = m.source_id and d.run_id = m.run_id
-    on conflict (error_id) do nothing
-    returning error_id
-  )
-  select coalesce(array_agg(error_id), '{}') from stored
-$$;
+-- What is reported, until the heart stores it -----------------------------------------------------
 
-comment on function tocsin_internal.ingest_messages(jsonb[], timestamptz) is
-  'Stores the failures of the messages, with what their sources say of them. Returns the new ones.';
+create table tocsin_internal.reported_errors (
+  report_id bigint generated always as identity primary key,
+  attempts int not null default 0,
+  due_at timestamptz not null default clock_timestamp(),
+  is_seen boolean not null default false,
+  is_redacted boolean not null default false,
+  event_id text,
+  error_id uuid,
+  timestamp timestamptz,
+  origin tocsin.error_origin,
+  source tocsin.error_source,
+  error_type tocsin.error_type,
+  severity tocsin.severity,
+  project_id text,
+  workflow_id text,
+  workflow_name text,
+  source_id text,
+  run_id text,
+  node text,
+  attempt int,
+  user_id text,
+  component text,
+  environment text,
+  release text,
+  exception text,
+  sqlstate text,
+  http_status int,
+  message text,
+  stack text,
+  metadata jsonb
+) with (
+  -- A queue: rows live for seconds. Truncating its end would take a lock that writers wait for.
+  vacuum_truncate = off,
+  autovacuum_vacuum_scale_factor = 0,
+  autovacuum_vacuum_threshold = 20000,
+  autovacuum_vacuum_insert_scale_factor = 0,
+  autovacuum_vacuum_insert_threshold = 50000,
+  autovacuum_vacuum_cost_delay = 0
+);
 
-create function tocsin_internal.claim_failures(p_now timestamptz default clock_timestamp())
-returns bigint
-language plpgsql set search_path = ''
-as $$
-declare
-  v_left int;
-  v_message tocsin_internal.claimed_failures;
-  v_bite int;
-begin
-  select count(*) into v_left from tocsin_internal.claimed_failures;
-  update tocsin_internal.installation
-  set ingest_bite = case when v_left > 0 then greatest(1, least(ingest_bite, v_left) / 10)
-                         else least(ingest_bite * 4, 20000) end
-  where is_the_only_row
-  returning ingest_bite into v_bite;
-
-  if v_left = 1 then
-    select * into v_message from tocsin_internal.claimed_failures;
-    if v_message.read_ct >= 5 then
-      perform tocsin_internal.bury_failure(v_message, 'ingestion died on it, alone, five times');
-    end if;
-  end if;
-  if v_left > 0 then
-    perform pgmq.set_vt('tocsin_failures', msg_id, 0) from tocsin_internal.claimed_failures;
-    delete from tocsin_internal.claimed_failures where true;
-  end if;
-
-  insert into tocsin_internal.claimed_failures (msg_id, read_ct, message)
-  select msg_id, read_ct, message from pgmq.read('tocsin_failures', 60, v_bite);
-  get diagnostics v_left = row_count;
-  return v_left;
-end
-$$;
-
-comment on function tocsin_internal.claim_failures(timestamptz) is
-  'Takes the next failures from the queue, counting the attempt. A stage of the heart, committed '
-  'before ingest() tries them.';
-
-create function tocsin_internal.bury_failure(
-  p_message tocsin_internal.claimed_failures, p_error text
-) returns void
-language plpgsql set search_path = ''
-as $$
-begin
-  perform pgmq.send('tocsin_failures_dlq',
-    p_message.message || jsonb_build_object('dead_letter_error', left(p_error, 2000)));
-  perform pgmq.delete('tocsin_failures', p_message.msg_id);
-  delete from tocsin_internal.claimed_failures where msg_id = p_message.msg_id;
-end
-$$;
-
-comment on function tocsin_internal.bury_failure(tocsin_internal.claimed_failures, text) is
-  'Moves a message that cannot be ingested to tocsin_failures_dlq, with the reason.';
-
-create function tocsin_internal.ingest_some(
-  p_messages tocsin_internal.claimed_failures[], p_now timestamptz
-) returns void
-language plpgsql set search_path = ''
-as $$
-declare
-  v_count constant int := cardinality(p_messages);
-  v_message tocsin_internal.claimed_failures;
-begin
-  if v_count = 0 then
-    return;
-  end if;
-  begin
-    perform tocsin_internal.admit_errors(tocsin_internal.ingest_messages(
-      array(select m.message from unnest(p_messages) as m), p_now), p_now);
-    perform pgmq.delete('tocsin_failures', array(select m.msg_id from unnest(p_messages) as m));
-    delete from tocsin_internal.claimed_failures
-    where msg_id in (select m.msg_id from unnest(p_messages) as m);
-    return;
-  exception when lock_not_available then
-    -- the host is changing a table of its runs: all of them wait, for their text
-    perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,
-      format('%s failures wait', v_count));
-    perform pgmq.set_vt('tocsin_failures', m.msg_id, 5) from unnest(p_messages) as m;
-    delete from tocsin_internal.claimed_failures
-    where msg_id in (select m.msg_id from unnest(p_messages) as m);
-    return;
-  when others then
-    if v_count = 1 then
-      v_message := p_messages[1];
-      perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,
-        format('message %s of tocsin_failures, attempt %s', v_message.msg_id, v_message.read_ct));
-      if v_message.read_ct >= 5 then
-        perform tocsin_internal.bury_failure(v_message, sqlerrm);
-      else
-        perform pgmq.set_vt('tocsin_failures', v_message.msg_id, (2 ^ v_message.read_ct)::int);
-        delete from tocsin_internal.claimed_failures where msg_id = v_message.msg_id;
-      end if;
-      return;
-    end if;
-  end;
-  perform tocsin_internal.ingest_some(p_messages[: v_count / 2], p_now);
-  perform tocsin_internal.ingest_some(p_messages[v_count / 2 + 1 :], p_now);
-end
-$$;
-
-comment on function tocsin_internal.ingest_some(tocsin_internal.claimed_failures[], timestamptz) is
-  'Ingests the messages at once or, when that fails, in halves; a bad one is put off or buried.';
-
-create function tocsin_internal.ingest(p_now timestamptz default clock_timestamp())
-returns bigint
-language plpgsql set search_path = ''
-as $$
-declare
-  v_until constant timestamptz := clock_timestamp() + interval '2 seconds';
-  v_messages tocsin_internal.claimed_failures[];
-  v_total bigint := 0;
-begin
-  loop
-    select array_agg(c order by c.msg_id) into v_messages from (
-      select * from tocsin_internal.claimed_failures order by msg_id limit 1000
-    ) as c;
-    exit when v_messages is null;
-    perform tocsin_internal.ingest_some(v_messages, p_now);
-    v_total := v_total + cardinality(v_messages);
-    if clock_timestamp() > v_until then
-      perform pgmq.set_vt('tocsin_failures', msg_id, 0) from tocsin_internal.claimed_failures;
-      delete from tocsin_internal.claimed_failures where true;
-      exit;
-    end if;
-  end loop;
-  return v_total;
-end
-$$;
-
-comment on function tocsin_internal.ingest(timestamptz) is
-  'Ingests what claim_failures() took, for up to two seconds; gives the rest back. A stage of the '
-  'heart.';
+comment on table tocsin_internal.reported_errors is
+  'Errors not yet stored, and the shape of every error on its way into error_metrics. Appended by '
+  'report_error(), report_errors() and the triggers of watch_errors(); removed by '
+  'ingest_reports().';
+comment on column tocsin_internal.reported_errors.report_id is 'The order of appending.';
+comment on column tocsin_internal.reported_errors.attempts is 'How often storing it has failed.';
+comment on column tocsin_internal.reported_errors.due_at is 'When it is to be tried next.';
+comment on column tocsin_internal.reported_errors.is_seen is
+  'Its id is already in seen_errors: it was looked for when it was reported.';
+comment on column tocsin_internal.reported_errors.is_redacted is 'Its texts are redacted already.';
+comment on column tocsin_internal.reported_errors.event_id is
+  'The row of the watched events table, whose text is looked up when it is stored.';
+comment on column tocsin_internal.reported_errors.error_id is 'The failure event.';
+comment on column tocsin_internal.reported_errors.timestamp is 'When it happened.';
+comment on column tocsin_internal.reported_errors.origin is 'What told of it.';
+comment on column tocsin_internal.reported_errors.source is 'worker, webhook or system.';
+comment on column tocsin_internal.reported_errors.error_type is
+  'The type, where the reporter knows it.';
+comment on column tocsin_internal.reported_errors.severity is
+  'The severity, where the reporter says it.';
+comment on column tocsin_internal.reported_errors.project_id is 'The project; null: none.';
+comment on column tocsin_internal.reported_errors.workflow_id is 'The workflow; null: none.';
+comment on column tocsin_internal.reported_errors.workflow_name is 'What people call the workflow.';
+comment on column tocsin_internal.reported_errors.source_id is 'The source that it came from.';
+comment on column tocsin_internal.reported_errors.run_id is 'The run.';
+comment on column tocsin_internal.reported_errors.node is 'The step that failed.';
+comment on column tocsin_internal.reported_errors.attempt is 'Which attempt it was.';
+comment on column tocsin_internal.reported_errors.user_id is 'The user whom it hurt.';
+comment on column tocsin_internal.reported_errors.component is 'The service that reports.';
+comment on column tocsin_internal.reported_errors.environment is 'The environment.';
+comment on column tocsin_internal.reported_errors.release is 'The version that failed.';
+comment on column tocsin_internal.reported_errors.exception is 'The exception''s name.';
+comment on column tocsin_internal.reported_errors.sqlstate is 'The SQLSTATE.';
+comment on column tocsin_internal.reported_errors.http_status is 'The HTTP status.';
+comment on column tocsin_internal.reported_errors.message is 'The error text.';
+comment on column tocsin_internal.reported_errors.stack is 'The stack trace.';
+comment on column tocsin_internal.reported_errors.metadata is 'What else was reported.';
 
 -- Row-level security and privileges ---------------------------------------------------------------
 
 alter table tocsin.error_metrics enable row level security;
-alter table tocsin_internal.claimed_failures enable row level security;
+alter table tocsin.retention enable row level security;
+alter table tocsin_internal.seen_errors enable row level security;
+alter table tocsin_internal.reported_errors enable row level security;
 
 create policy members_see_their_projects_errors on tocsin.error_metrics
   for select to authenticated using (
     (select tocsin_internal.is_operator())
     or project_id in (select tocsin.my_project_ids())
   );
-create policy nobody_reads_it_through_the_api on tocsin_internal.claimed_failures using (false);
+create policy everybody_sees_how_long_records_are_kept on tocsin.retention
+  for select to authenticated using (true);
+create policy operators_change_how_long_records_are_kept on tocsin.retention
+  for update to authenticated using ((select tocsin_internal.is_operator()))
+  with check ((select tocsin_internal.is_operator()));
+create policy nobody_reads_it_through_the_api on tocsin_internal.seen_errors using (false);
+create policy nobody_reads_it_through_the_api on tocsin_internal.reported_errors using (false);
 
-revoke all on tocsin.error_metrics, tocsin_internal.claimed_failures
-  from public, anon, authenticated, service_role;
+revoke all on tocsin.error_metrics, tocsin.retention, tocsin_internal.seen_errors,
+  tocsin_internal.reported_errors from public, anon, authenticated, service_role;
 grant select on tocsin.error_metrics to authenticated, service_role;
-revoke all on all functions in schema tocsin_internal from public;
+grant select, update on tocsin.retention to authenticated, service_role;
+revoke all on all functions in schema tocsin_internal
+  from public;

@@ -40,7 +40,11 @@ language sql stable set search_path = ''
 as $$
   select jsonb_build_object(
     'error_id', p_event.error_id, 'source_id', p_event.source_id, 'run_id', p_event.run_id,
-    'node', p_event.node, 'error_type', p_event.error_type, 'message', p_event.message,
+    'node', p_event.node, 'error_type', p_event.error_type,
+    -- in a spike the text is left out: its group has that of the first
+    'message', coalesce(p_event.message, case when p_event.is_sampled_out then (
+      select g.title from tocsin.error_groups g
+      where g.project_id = p_event.project_id and g.fingerprint = p_event.fingerprint) end),
     'occurred_at', p_event.timestamp, 'attempt', p_event.attempt,
     'run_url', tocsin_internal.run_url(p_event))
 $$;
@@ -102,7 +106,7 @@ begin
     (setting_id, source_id, project_id, workflow_id, opened_at, closes_at)
   select distinct m.setting_id, m.source_id, m.project_id, m.workflow_id, p_now,
     p_now + m.throttle_window
-  from tocsin_internal.match_errors(p_error_ids) m
+  from tocsin_internal.match_errors(p_error_ids, p_now) m
   where m.has_channel and m.throttle_window > interval '0'
   on conflict (setting_id, source_id, project_id, workflow_id) where closed_at is null do nothing;
 
@@ -112,7 +116,7 @@ begin
         partition by m.setting_id, m.source_id, m.project_id, m.workflow_id
         order by m.timestamp, m.error_id
       ) as place
-    from tocsin_internal.match_errors(p_error_ids) m
+    from tocsin_internal.match_errors(p_error_ids, p_now) m
     left join tocsin_internal.throttle_windows w on w.closed_at is null and m.has_channel
       and w.setting_id = m.setting_id and w.source_id = m.source_id
       and w.project_id = m.project_id and w.workflow_id = m.workflow_id
@@ -133,7 +137,7 @@ begin
       tocsin_internal.tell(d.notification_id, 'first', s, e, null, p_now), p_now
     from decided d
     join tocsin.alert_settings s on s.setting_id = d.setting_id
-    join tocsin.error_metrics e on e.error_id = d.error_id
+    join tocsin.error_metrics e on e.error_id = d.error_id and e.ingested_at = p_now
     where d.decision = 'notified'
   ),
   counted as (
@@ -151,7 +155,9 @@ begin
     decided_at)
   select d.error_id, d.setting_id, d.setting_name, d.decision,
     case d.decision
-      when 'unmatched' then 'No setting that is on wants failed runs of this workflow.'
+      when 'unmatched' then case d.origin
+        when 'run' then 'No setting that is on wants failed runs of this workflow.'
+        else 'No setting that is on wants errors that are no failed runs.' end
       when 'no_channel' then 'The setting has no channel that is on.'
       when 'throttled' then format('Held back: the setting allows %s in %s. Told in a summary at '
         '%s UTC at the latest.', d.throttle_limit,
@@ -178,14 +184,16 @@ $$;
 comment on function tocsin_internal.admit_errors(uuid[], timestamptz) is
   'Decides new failure events: one row in alert_logs for each event and setting that wants it.';
 
-create function tocsin_internal.match_errors(p_error_ids uuid[])
+create function tocsin_internal.match_errors(p_error_ids uuid[], p_ingested_at timestamptz)
 returns table (error_id uuid, "timestamp" timestamptz, severity tocsin.severity, source_id text,
   project_id text, workflow_id text, run_id text, setting_id uuid, setting_name text,
-  throttle_limit int, throttle_window interval, has_channel boolean)
+  throttle_limit int, throttle_window interval, has_channel boolean,
+  origin tocsin.error_origin)
 language sql stable set search_path = ''
 as $$
   select e.error_id, e.timestamp, e.severity, e.source_id, e.project_id, e.workflow_id, e.run_id,
-    s.setting_id, s.name, s.throttle_limit, s.throttle_window, coalesce(s.has_channel, false)
+    s.setting_id, s.name, s.throttle_limit, s.throttle_window, coalesce(s.has_channel, false),
+    e.origin
   from tocsin.error_metrics e
   left join (
     select s.*, exists (
@@ -195,13 +203,16 @@ as $$
     ) as has_channel
     from tocsin.alert_settings s where s.kind = 'run_failed' and s.is_enabled
   ) as s
-    on (s.project_id is null or s.project_id = e.project_id)
+    on e.origin = 'run' and (s.project_id is null or s.project_id = e.project_id)
     and (s.workflow_id is null or s.workflow_id = e.workflow_id)
-  where e.error_id = any (p_error_ids)
+  -- the time of storing says which partition
+  where e.error_id = any (p_error_ids) and e.ingested_at = p_ingested_at
 $$;
 
-comment on function tocsin_internal.match_errors(uuid[]) is
-  'Each event with each setting that wants it; with no setting when none does.';
+comment on function tocsin_internal.match_errors(uuid[], timestamptz) is
+  'Each event that was stored at p_ingested_at with each setting that wants it; with no setting '
+  'when '
+  'none does.';
 
 create function tocsin_internal.close_windows(p_now timestamptz default clock_timestamp())
 returns bigint

@@ -52,23 +52,6 @@ $$;
 comment on function tocsin_internal.prune_notifications(timestamptz, int) is
   'Drops notifications, with their deliveries, after 90 days. A step of maintain().';
 
-create function tocsin_internal.prune_errors(p_now timestamptz, p_limit int) returns bigint
-language sql set search_path = ''
-as $$
-  with gone as (
-    delete from tocsin.error_metrics where error_id = any (array(
-      select error_id from tocsin.error_metrics
-      -- by when it came in: a run that was imported late has its summary still to come
-      where timestamp < p_now - interval '30 days' and ingested_at < p_now - interval '30 days'
-      limit p_limit))
-    returning 1
-  )
-  select count(*) from gone
-$$;
-
-comment on function tocsin_internal.prune_errors(timestamptz, int) is
-  'Drops failure events after 30 days. A step of maintain().';
-
 create function tocsin_internal.prune_counted_runs(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
 as $$
@@ -140,8 +123,9 @@ comment on function tocsin_internal.prune_cron_details(timestamptz, int) is
 create function tocsin_internal.upkeep_steps() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['prune_buckets', 'prune_counted_runs', 'prune_errors', 'prune_notifications',
-    'prune_records', 'prune_members', 'prune_cron_details']
+  select array['make_error_partitions', 'prune_buckets', 'prune_counted_runs', 'prune_errors',
+    'prune_seen_errors', 'prune_error_counts', 'prune_notifications', 'prune_records',
+    'prune_members', 'prune_cron_details']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

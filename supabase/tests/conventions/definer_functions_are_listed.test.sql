@@ -22,7 +22,8 @@ $$, array[
   'tocsin_internal.is_operator()',
   'tocsin_internal.keep_channel_secret()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
-  'tocsin_internal.reveal_channel_secret(uuid)'
+  'tocsin_internal.reveal_channel_secret(uuid)',
+  'tocsin_internal.apply_group_change()'
 ], 'No function runs with its owner''s rights but these.');
 
 select * from finish();

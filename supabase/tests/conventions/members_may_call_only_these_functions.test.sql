@@ -22,7 +22,11 @@ $$, array[
     'text,text,timestamp with time zone)',
   'tocsin.run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,text,'
     'integer,text,boolean,integer,integer,timestamp with time zone)',
-  'tocsin.version()'
+  'tocsin.version()',
+  'tocsin.ignore_error_group(uuid,timestamp with time zone,bigint,integer,interval,text,'
+    'timestamp with time zone)',
+  'tocsin.reopen_error_group(uuid,text,timestamp with time zone)',
+  'tocsin.resolve_error_group(uuid,text,timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$
@@ -48,7 +52,11 @@ $$, array[
   'tocsin_internal.settle_outcomes(tocsin_internal.run_outcomes[])',
   'tocsin_internal.reveal_channel_secret(uuid)',
   'tocsin_internal.sum_range(timestamp with time zone,timestamp with time zone,text,text,text,'
-    'timestamp with time zone)'
+    'timestamp with time zone)',
+  'tocsin_internal.change_error_group(uuid,tocsin.group_action,timestamp with time zone,bigint,'
+    'integer,interval,text,timestamp with time zone)',
+  'tocsin_internal.refuse_bad_pattern(text)',
+  'tocsin_internal.sketch_count(bigint[])'
 ], 'Of the machinery, a signed-in user may call what policies and metrics ask for, and no more.');
 
 select * from finish();

@@ -30,7 +30,14 @@ $$, array[
   'tocsin_internal.granularities: select',
   'tocsin_internal.pending_outcomes: select',
   'tocsin_internal.run_buckets: select',
-  'tocsin_internal.run_outcomes: select'
+  'tocsin_internal.run_outcomes: select',
+  'tocsin.error_classifiers: delete, insert, select, update',
+  'tocsin.error_group_changes: insert, select',
+  'tocsin.error_group_hours: select',
+  'tocsin.error_groups: select',
+  'tocsin.retention: select, update',
+  'tocsin_internal.error_buckets: select',
+  'tocsin_internal.error_impact: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$

@@ -15,11 +15,11 @@ insert into runs values
 select from tocsin_internal.tick('2026-03-05 00:00Z');
 
 select bag_eq($$
-  select run_id, source::text, source_id, error_type, severity::text, project_id, workflow_id,
+  select run_id, source::text, source_id, error_type::text, severity::text, project_id, workflow_id,
     workflow_name, node, message, attempt, ingested_at from tocsin.error_metrics
 $$, $$
   values
-    ('1', 'worker', 'runs', 'execution', 'high', '2', '3', 'Nightly export', 'write', 'disk full',
+    ('1', 'worker', 'runs', 'system', 'high', '2', '3', 'Nightly export', 'write', 'disk full',
      null::int, '2026-03-05 00:00Z'::timestamptz),
     ('2', 'worker', 'runs', 'timeout', 'high', '', '', null, null, null, null, '2026-03-05 00:00Z')
 $$, 'A failure event knows its workflow, its node and its error, as far as the source does.');
