@@ -1,6 +1,6 @@
 -- Storing: what every error goes through on its way into tocsin.error_metrics, a batch at a time.
 --
---   new ones only ─▶ unwrap ─▶ redact ─▶ understand ─▶ classify ─▶ fingerprint ─▶ group ─▶ store
+--   new ones only > unwrap > redact > understand > classify > fingerprint > group > store
 --
 -- What is dear is done once for what is alike: redacting and understanding once for each distinct
 -- text, classifying once for each distinct kind. Rows that other sessions may write as well are
