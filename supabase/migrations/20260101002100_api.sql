@@ -187,6 +187,7 @@ begin
     'workflows_left_out', v_left_out,
     'bin_seconds', coalesce(v_bins, '{}'),
     'pending_outcomes', (select count(*) from tocsin_internal.run_outcomes),
+    'outcomes_set_aside', (select count(*) from tocsin_internal.outcomes_set_aside),
     'queues', v_queues,
     'deliveries', (
       select json_object_agg(state.name, coalesce(counted.n, 0))

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(8);
+select plan(9);
 
 insert into tocsin.notifications
   (notification_id, setting_id, project_id, workflow_id, purpose, content, decided_at)
@@ -35,6 +35,10 @@ $$, $$select extract(epoch from now() - interval '9 s')::float, 0.25::float$$,
   'when it last ran and how long,');
 select is((select sum((s ->> 'fault_count')::int) from json_array_elements(
   tocsin.scrape_metrics() -> 'stages') as s)::int, 1, 'and its faults of a day.');
+insert into tocsin_internal.outcomes_set_aside (outcome_id, outcome, problem, set_aside_at)
+values (1, '{}', 'p', now());
+select is((tocsin.scrape_metrics() ->> 'outcomes_set_aside')::int, 1,
+  'It does not hide what could not be counted.');
 select pgmq.drop_queue('tocsin_deliveries_dlq');
 select is((tocsin.scrape_metrics() -> 'queues' ->> 'tocsin_deliveries_dlq'), null,
   'A queue that is gone is not told of;');

@@ -33,6 +33,7 @@ export const snapshotSchema = z.object({
   /** The duration in seconds that each of the bins stands for. */
   bin_seconds: z.record(z.string(), z.number()),
   pending_outcomes: count,
+  outcomes_set_aside: count,
   queues: z.record(z.string(), count),
   deliveries: z.record(z.string(), count),
   stages: z.array(
@@ -79,6 +80,12 @@ export function familiesOf(snapshot: Snapshot, withDurations: boolean): Family[]
       name: "tocsin_pending_outcomes",
       help: "Outcomes of runs that are not rolled up yet.",
       points: [{ labels: [], value: snapshot.pending_outcomes }],
+    },
+    {
+      type: "gauge",
+      name: "tocsin_outcomes_set_aside",
+      help: "Outcomes of runs that could not be counted, and are in no figure.",
+      points: [{ labels: [], value: snapshot.outcomes_set_aside }],
     },
     {
       type: "gauge",

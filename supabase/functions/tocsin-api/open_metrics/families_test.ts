@@ -47,6 +47,7 @@ Deno.test("Tocsin itself is told of, and what never ran has no time", () => {
     'tocsin_build_info{version="0.1.0",function_version="0.1.0"} 1',
     "tocsin_workflows_left_out 0",
     "tocsin_pending_outcomes 3",
+    "tocsin_outcomes_set_aside 0",
     'tocsin_queue_messages{queue="tocsin_failures_dlq"} 1',
     'tocsin_deliveries{state="delivered"} 5',
     'tocsin_stage_last_run_timestamp_seconds{stage="roll_up"} 1795251731.5',

@@ -107,6 +107,7 @@ export function snapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     workflows_left_out: 0,
     bin_seconds: { "73": 1.001, "100": 13.1 },
     pending_outcomes: 3,
+    outcomes_set_aside: 0,
     queues: { tocsin_failures: 2, tocsin_failures_dlq: 1 },
     deliveries: { pending: 1, sending: 0, delivered: 5, dead: 0 },
     stages: [
