@@ -54,3 +54,21 @@ test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
   assert.ok(raised.length > 10);
   assert.deepEqual(listed, raised);
 });
+
+test("every route, metric and error code of tocsin-api is in its reference", () => {
+  const page = read("docs/reference/api.md");
+  const sources = find("supabase/functions/tocsin-api/**/*.ts").filter(
+    (file) => !/_test\.ts$|\/testing\//.test(file),
+  );
+  const codes = mentioned(sources, /(?:\bcode: |unavailable\(\s*)"([a-z_]+)"/g);
+  const expected = [
+    ...mentioned(sources, /\bpath: "(\/[^"]+)"/g).map((path) => `GET ${path}\``),
+    ...mentioned(sources, /\bname: "(tocsin_[a-z_]+)"/g).map((name) => `| \`${name}\``),
+    ...codes.filter((code) => code !== "custom").map((code) => `\`${code}\``),
+  ];
+  assert.ok(expected.length > 25);
+  assert.deepEqual(
+    expected.filter((text) => !page.includes(text)),
+    [],
+  );
+});
