@@ -128,6 +128,7 @@ begin
       '|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{30,}'
       '|xox[abeprs]-[A-Za-z0-9-]{10,}|sb_secret_[A-Za-z0-9_-]{10,}|sbp_[a-f0-9]{20,}'
       '|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}'
+      '|tocsin_ik_[A-Za-z0-9_-]{20,}'
       '|whsec_[A-Za-z0-9+/=]{16,}|re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,})',
       '[redacted:key]', 'g');
   end if;

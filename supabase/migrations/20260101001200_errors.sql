@@ -160,7 +160,7 @@ comment on function tocsin_internal.kept_for(text) is
 create table tocsin_internal.reported_errors (
   report_id bigint generated always as identity primary key,
   attempts int not null default 0,
-  due_at timestamptz not null default clock_timestamp(),
+  due_at timestamptz,
   is_seen boolean not null default false,
   is_redacted boolean not null default false,
   event_id text,
@@ -203,7 +203,8 @@ comment on table tocsin_internal.reported_errors is
   'ingest_reports().';
 comment on column tocsin_internal.reported_errors.report_id is 'The order of appending.';
 comment on column tocsin_internal.reported_errors.attempts is 'How often storing it has failed.';
-comment on column tocsin_internal.reported_errors.due_at is 'When it is to be tried next.';
+comment on column tocsin_internal.reported_errors.due_at is
+  'When it is to be tried again; null: now.';
 comment on column tocsin_internal.reported_errors.is_seen is
   'Its id is already in seen_errors: it was looked for when it was reported.';
 comment on column tocsin_internal.reported_errors.is_redacted is 'Its texts are redacted already.';

@@ -23,7 +23,11 @@ $$, array[
   'tocsin_internal.keep_channel_secret()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
   'tocsin_internal.reveal_channel_secret(uuid)',
-  'tocsin_internal.apply_group_change()'
+  'tocsin_internal.apply_group_change()',
+  'tocsin.announce_environment(text,text)',
+  'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
+    'integer,text,timestamp with time zone,uuid)',
+  'tocsin.report_errors(json,text,text,timestamp with time zone)'
 ], 'No function runs with its owner''s rights but these.');
 
 select * from finish();

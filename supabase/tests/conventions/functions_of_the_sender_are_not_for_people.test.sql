@@ -14,8 +14,12 @@ $$, array[
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text)',
   'tocsin.release_deliveries(uuid[],integer[])',
-  'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)'
-], 'What only the service may call is the sender''s part and the scrapers'', and nothing else.');
+  'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
+  'tocsin.announce_environment(text,text)',
+  'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
+    'integer,text,timestamp with time zone,uuid)',
+  'tocsin.report_errors(json,text,text,timestamp with time zone)'
+], 'What only the service may call is the sender''s, the scrapers'' and the reporters'' part.');
 
 select * from finish();
 rollback;

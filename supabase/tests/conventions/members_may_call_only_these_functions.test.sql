@@ -26,7 +26,9 @@ $$, array[
   'tocsin.ignore_error_group(uuid,timestamp with time zone,bigint,integer,interval,text,'
     'timestamp with time zone)',
   'tocsin.reopen_error_group(uuid,text,timestamp with time zone)',
-  'tocsin.resolve_error_group(uuid,text,timestamp with time zone)'
+  'tocsin.resolve_error_group(uuid,text,timestamp with time zone)',
+  'tocsin.create_ingest_key(text,text,timestamp with time zone,integer)',
+  'tocsin.revoke_ingest_key(uuid,timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$
@@ -56,7 +58,8 @@ $$, array[
   'tocsin_internal.change_error_group(uuid,tocsin.group_action,timestamp with time zone,bigint,'
     'integer,interval,text,timestamp with time zone)',
   'tocsin_internal.refuse_bad_pattern(text)',
-  'tocsin_internal.sketch_count(bigint[])'
+  'tocsin_internal.sketch_count(bigint[])',
+  'tocsin_internal.hash_key(text)'
 ], 'Of the machinery, a signed-in user may call what policies and metrics ask for, and no more.');
 
 select * from finish();

@@ -37,7 +37,8 @@ $$, array[
   'tocsin.error_groups: select',
   'tocsin.retention: select, update',
   'tocsin_internal.error_buckets: select',
-  'tocsin_internal.error_impact: select'
+  'tocsin_internal.error_impact: select',
+  'tocsin.ingest_keys: insert, select, update'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$
