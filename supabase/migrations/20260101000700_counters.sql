@@ -177,25 +177,6 @@ as $$ select case when p_bin <= 0 then 1 else 2 * 1.1::double precision ^ p_bin 
 comment on function tocsin_internal.bin_value(int) is
   'The duration in milliseconds that a bin stands for: at most 5 % off any of its own.';
 
-create function tocsin_internal.merge_bins(
-  p_bins smallint[], p_counts bigint[], p_more_bins smallint[], p_more_counts bigint[]
-) returns bigint[]
-language sql immutable parallel safe set search_path = ''
-as $$
-  -- both arrays in one, bins first: a function in ON CONFLICT gives one value
-  select coalesce(array_agg(bin order by bin), '{}') || coalesce(array_agg(n order by bin), '{}')
-  from (
-    select bin, sum(n)::bigint as n from (
-      select * from unnest(p_bins, p_counts)
-      union all select * from unnest(p_more_bins, p_more_counts)
-    ) as both_of_them (bin, n)
-    group by bin having sum(n) <> 0
-  ) as merged
-$$;
-
-comment on function tocsin_internal.merge_bins(smallint[], bigint[], smallint[], bigint[]) is
-  'Adds two histograms. Returns the bins, and after them as many counts.';
-
 create function tocsin_internal.percentile_of_bins(
   p_bins int[], p_counts bigint[], p_share double precision
 ) returns double precision
@@ -218,19 +199,20 @@ comment on function tocsin_internal.percentile_of_bins(int[], bigint[], double p
 create function tocsin_internal.count_outcomes(
   p_outcomes tocsin_internal.run_outcomes[], p_now timestamptz
 ) returns void
-language sql set search_path = ''
+language sql set search_path = '' set work_mem = '32MB'
 as $$
   -- Written out, since a function with a search path of its own is never inlined: an outcome counts
   -- at its finish time, but no later than it was seen; and when it was seen, where the row says
-  -- nothing, infinity or a time before 2000.
+  -- nothing, infinity or a time before 2000. Counts of a batch fit an int: sums of bigint are
+  -- numeric, and slow.
   with outcome as materialized (
     -- cut, since an index takes no key of any length, and one such run must not stop all others
     select left(coalesce(o.project_id, ''), 200) as project_id,
       left(coalesce(o.workflow_id, ''), 200) as workflow_id,
-      o.source_id, o.outcome, o.sign, t.at, d.ms,
+      o.source_id, o.outcome, o.sign::int as sign, d.ms,
       date_bin('1 minute', t.at, '2000-01-01 00:00:00+00') as minute,
-      case when d.ms <= 1 then 0
-        else least(ceil(ln(d.ms) / ln(1.1::double precision)), 400) end::smallint as bin
+      case when d.ms is not null then case when d.ms <= 1 then 0
+        else least(ceil(ln(d.ms) / ln(1.1::double precision)), 400) end end::smallint as bin
     from unnest(p_outcomes) as o
     cross join lateral (
       select case when isfinite(o.finished_at) and o.finished_at >= '2000-01-01 00:00:00+00'
@@ -246,49 +228,37 @@ as $$
   ),
   -- by the minute first: a storm is few rows from here on
   by_minute as materialized (
-    select project_id, workflow_id, source_id, minute, outcome, bin, sum(sign) as n,
-      sum(sign) filter (where ms is not null) as durations, sum(sign * ms) as ms_sum,
+    select project_id, workflow_id, source_id, minute, outcome, bin, sum(sign)::int as n,
+      coalesce(sum(sign * ms), 0) as ms_sum,
       min(ms) filter (where sign = 1) as ms_min, max(ms) filter (where sign = 1) as ms_max
     from outcome group by 1, 2, 3, 4, 5, 6
   ),
-  expanded as materialized (
-    select g.bucket_minutes, o.*, case g.bucket_minutes
-      when 0 then timestamptz '2000-01-01 00:00:00+00'
-      else date_bin(make_interval(mins => g.bucket_minutes), o.minute, '2000-01-01 00:00:00+00')
-      end as bucket_at
+  binned as (
+    select g.bucket_minutes, o.project_id, o.workflow_id, o.source_id,
+      case g.bucket_minutes when 0 then timestamptz '2000-01-01 00:00:00+00'
+        else date_bin(make_interval(mins => g.bucket_minutes), o.minute, '2000-01-01 00:00:00+00')
+        end as bucket_at,
+      o.bin,
+      coalesce(sum(n) filter (where outcome = 'succeeded'), 0)::int as succeeded,
+      coalesce(sum(n) filter (where outcome = 'failed'), 0)::int as failed,
+      coalesce(sum(n) filter (where outcome = 'timed_out'), 0)::int as timed_out,
+      coalesce(sum(n) filter (where outcome = 'canceled'), 0)::int as canceled,
+      sum(n)::int as n, sum(ms_sum) as ms_sum, min(ms_min) as ms_min, max(ms_max) as ms_max
     from by_minute o
     join tocsin_internal.granularities g on g.kept_for is null or o.minute >= p_now - g.kept_for
-  ),
-  histogram as (
-    select bucket_minutes, project_id, workflow_id, source_id, bucket_at,
-      array_agg(bin order by bin) as bins, array_agg(n order by bin) as counts
-    from (
-      select bucket_minutes, project_id, workflow_id, source_id, bucket_at, bin,
-        sum(durations) as n
-      from expanded where durations <> 0 group by 1, 2, 3, 4, 5, 6 having sum(durations) <> 0
-    ) as binned
-    group by 1, 2, 3, 4, 5
-  ),
-  counted as (
-    select bucket_minutes, project_id, workflow_id, source_id, bucket_at,
-      coalesce(sum(n) filter (where outcome = 'succeeded'), 0) as succeeded,
-      coalesce(sum(n) filter (where outcome = 'failed'), 0) as failed,
-      coalesce(sum(n) filter (where outcome = 'timed_out'), 0) as timed_out,
-      coalesce(sum(n) filter (where outcome = 'canceled'), 0) as canceled,
-      coalesce(sum(durations), 0) as durations,
-      coalesce(sum(ms_sum), 0) as ms_sum,
-      min(ms_min) as ms_min, max(ms_max) as ms_max
-    from expanded group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4, 5, 6
   )
   insert into tocsin_internal.run_buckets as b (bucket_minutes, project_id, workflow_id, source_id,
     bucket_at, success_count, failed_count, timed_out_count, canceled_count, duration_count,
     duration_ms_sum, duration_ms_min, duration_ms_max, duration_bins, duration_bin_counts,
     last_updated)
-  select c.bucket_minutes, c.project_id, c.workflow_id, c.source_id, c.bucket_at, c.succeeded,
-    c.failed, c.timed_out, c.canceled, c.durations, c.ms_sum, c.ms_min, c.ms_max,
-    coalesce(h.bins, '{}'), coalesce(h.counts, '{}'), p_now
-  from counted c
-  left join histogram h using (bucket_minutes, project_id, workflow_id, source_id, bucket_at)
+  select bucket_minutes, project_id, workflow_id, source_id, bucket_at, sum(succeeded), sum(failed),
+    sum(timed_out), sum(canceled), coalesce(sum(n) filter (where bin is not null), 0), sum(ms_sum),
+    min(ms_min), max(ms_max),
+    coalesce(array_agg(bin) filter (where bin is not null and n <> 0), '{}'),
+    coalesce(array_agg(n::bigint) filter (where bin is not null and n <> 0), '{}'), p_now
+  from binned group by 1, 2, 3, 4, 5
+  order by 1, 2, 3, 4, 5
   on conflict (bucket_minutes, project_id, workflow_id, source_id, bucket_at) do update set
     success_count = b.success_count + excluded.success_count,
     failed_count = b.failed_count + excluded.failed_count,
@@ -298,10 +268,16 @@ as $$
     duration_ms_sum = b.duration_ms_sum + excluded.duration_ms_sum,
     duration_ms_min = least(b.duration_ms_min, excluded.duration_ms_min),
     duration_ms_max = greatest(b.duration_ms_max, excluded.duration_ms_max),
+    -- written out: a function here would start an executor for each row
     (duration_bins, duration_bin_counts) = (
-      select merged[: cardinality(merged) / 2]::smallint[], merged[cardinality(merged) / 2 + 1 :]
-      from tocsin_internal.merge_bins(b.duration_bins, b.duration_bin_counts,
-        excluded.duration_bins, excluded.duration_bin_counts) as merged
+      select coalesce(array_agg(bin), '{}'), coalesce(array_agg(n), '{}')
+      from (
+        select bin, sum(n)::bigint as n from (
+          select * from unnest(b.duration_bins, b.duration_bin_counts)
+          union all select * from unnest(excluded.duration_bins, excluded.duration_bin_counts)
+        ) as both_of_them (bin, n)
+        group by bin having sum(n) <> 0
+      ) as merged
     ),
     last_updated = greatest(b.last_updated, excluded.last_updated)
 $$;

@@ -122,12 +122,12 @@ as $$
 declare
   v_taken tocsin_internal.run_outcomes[];
 begin
-  with batch as (
-    select outcome_id from tocsin_internal.run_outcomes order by outcome_id limit p_limit
-    for update skip locked
-  ),
-  taken as (
-    delete from tocsin_internal.run_outcomes o using batch b where o.outcome_id = b.outcome_id
+  with taken as (
+    -- by place: the rows are locked, and cannot move
+    delete from tocsin_internal.run_outcomes o
+    where o.ctid = any (array(
+      select ctid from tocsin_internal.run_outcomes order by outcome_id limit p_limit
+      for update skip locked))
     returning o
   )
   select array_agg(o) into v_taken from taken;

@@ -18,8 +18,16 @@ select is_empty($$
       select tocsin_internal.percentile_of_bins(bins, counts, share) as shown from binned
     ) as s
   where abs(shown - exact) > 0.05 * exact$$, 'No percentile is more than five percent off.');
-select is(tocsin_internal.merge_bins('{1,3}', '{5,2}', '{1,2}', '{-5,4}'),
-  '{2,3,4,2}'::bigint[], 'Histograms add up, and a bin that is empty is gone.');
+create function pg_temp.count(p_sign int, p_ms int) returns void language sql as $$
+  select tocsin_internal.count_outcomes(array[row(1, 's', 'r', 'p', 'w', 'failed', p_sign, null,
+    null, timestamptz '2026-03-04 10:00Z' - p_ms * interval '1 ms', '2026-03-04 10:00Z',
+    '2026-03-04 10:00Z')::tocsin_internal.run_outcomes], '2026-03-04 10:00Z')$$;
+select pg_temp.count(1, ms) from unnest(array[1, 1, 1000, 1000, 60000]) as ms;
+select pg_temp.count(-1, 1000), pg_temp.count(-1, 1000), pg_temp.count(-1, 1);
+select bag_eq($$select distinct h.bin::int, h.n::int from tocsin_internal.run_buckets,
+  lateral unnest(duration_bins, duration_bin_counts) as h (bin, n)$$,
+  'values (0, 1), (tocsin_internal.duration_bin(60000)::int, 1)',
+  'Histograms add up, and a bin that is empty is gone.');
 
 select * from finish();
 rollback;
