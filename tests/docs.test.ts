@@ -58,6 +58,18 @@ test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
   assert.deepEqual(listed, raised);
 });
 
+test("every built-in rule of classification is in the reference, and no other", () => {
+  const rules = mentioned(
+    find("supabase/migrations/*_classification.sql"),
+    /^ {4}\(\d+, '([a-z_]+)',/gm,
+  );
+  const page = read("docs/reference/errors-classification.md");
+  const table = page.slice(page.indexOf("| rules"), page.indexOf("A rule without"));
+  const listed = [...table.matchAll(/`([a-z_]+)`/g)].map((match) => match[1]).sort();
+  assert.ok(rules.length > 30);
+  assert.deepEqual(listed, rules);
+});
+
 test("every route, metric and error code of tocsin-api is in its reference", () => {
   const page = read("docs/reference/api.md");
   const sources = find("supabase/functions/tocsin-api/**/*.ts").filter(
