@@ -21,21 +21,39 @@ export type Prometheus = {
   stop: () => Promise<void>;
 };
 
-/** `promtool check metrics`: what it finds wrong, empty when nothing is. */
-export async function checkMetrics(debian: string, page: string): Promise<string> {
-  const child = spawn("chroot", [debian, "/usr/bin/promtool", "check", "metrics"], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"] },
-  });
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  child.stdin.end(page);
-  const code = await new Promise<number | null>((done, fail) => {
-    child.once("error", fail);
-    child.once("close", done);
-  });
-  return code === 0 ? output.trim() : `${output.trim()} (exit code ${code})`;
+/** `promtool check …` of a page of metrics, or of a file for Prometheus: what it finds wrong. */
+export async function check(
+  debian: string,
+  what: "metrics" | "config" | "rules",
+  text: string,
+): Promise<string> {
+  const home = mkdtempSync(join(debian, "var/tmp/promtool-"));
+  try {
+    const file = join(home, "input");
+    writeFileSync(file, text);
+    // Metrics come from stdin only. What the files name is on no machine of ours.
+    const input = what === "metrics" ? [] : [file.slice(debian.length)];
+    const options = what === "config" ? ["--syntax-only"] : [];
+    const child = spawn(
+      "chroot",
+      [debian, "/usr/bin/promtool", "check", what, ...options, ...input],
+      { stdio: ["pipe", "pipe", "pipe"], env: { PATH: process.env["PATH"] } },
+    );
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stdin.on("error", () => undefined); // it need not have read to the end
+    child.stdin.end(what === "metrics" ? text : "");
+    const code = await new Promise<number | null>((done, fail) => {
+      child.once("error", fail);
+      child.once("close", done);
+    });
+    if (code !== 0) return `${output.trim()} (exit code ${code})`;
+    // Of metrics it says nothing when all is well; lint that is no error is on stderr.
+    return what === "metrics" ? output.trim() : "";
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 }
 
 /** Scrapes each second until it is stopped; keeps what it learns in a folder that goes with it. */

@@ -2,10 +2,13 @@
 // server scrapes the newer one, which must then answer with what the run table holds.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { repository } from "../paths.ts";
 import type { Stack } from "../stack.ts";
-import { checkMetrics, startPrometheus, type Prometheus } from "./prometheus.ts";
+import { check, startPrometheus, type Prometheus } from "./prometheus.ts";
 
 /** As bad as a name can be. */
 const workflow = 'nightly "import" \\ of\nx{y="z"} 1\n# EOF';
@@ -32,15 +35,32 @@ export async function scrapeWithPrometheus(debian: string, stack: Stack): Promis
   }
 }
 
+/** The files that the how-to gives are Prometheus's; answers with the expressions to try. */
+async function readHowTo(debian: string): Promise<string[]> {
+  const page = readFileSync(join(repository, "docs/how-to/scrape-with-prometheus.md"), "utf8");
+  const blocks = [...page.matchAll(/^( *)```yaml\n([^]*?)^ *```$/gm)].map(([, indent = "", text]) =>
+    (text ?? "").replace(new RegExp(`^${indent}`, "gm"), ""),
+  );
+  for (const text of blocks) {
+    const what = text.startsWith("scrape_configs:") ? "config" : "rules";
+    assert.equal(await check(debian, what, text), "", text);
+  }
+  const rules = blocks.flatMap((text) => [...text.matchAll(/^ *expr: (.*)$/gm)]);
+  const table = page.matchAll(/^\| [^|]*\?\s*\| `(.*)`\s*\|$/gm);
+  const expressions = [...rules, ...table].map(([, text = ""]) => text.replaceAll("\\|", "|"));
+  assert.ok(blocks.length === 3 && expressions.length >= 8, `${blocks.length} blocks`);
+  return expressions;
+}
+
 async function promtoolFindsNothing(debian: string, { functionsUrl, keys }: Stack): Promise<void> {
   const answer = await fetch(`${functionsUrl}/tocsin-api/metrics`, {
     headers: { accept: "text/plain", authorization: `Bearer ${keys.metricsToken}` },
   });
   assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   const page = await answer.text();
-  assert.equal(await checkMetrics(debian, page), "");
+  assert.equal(await check(debian, "metrics", page), "");
   // and it would, were there something
-  assert.match(await checkMetrics(debian, `${page}tocsin_runs{a="b"c} 1\n`), /error/i);
+  assert.match(await check(debian, "metrics", `${page}tocsin_runs{a="b"c} 1\n`), /error/i);
 }
 
 async function aServerKnowsWhatTheTableHolds(
@@ -86,6 +106,8 @@ async function aServerKnowsWhatTheTableHolds(
     assert.ok(median > 15 && median <= 60, `the median of 40 s is in its bucket: ${median}`);
     const average = await value(prometheus, `tocsin_run_duration_seconds_gsum / ${gcount}`);
     assert.ok(Math.abs(average - 40) < 0.001, String(average));
+
+    for (const expression of await readHowTo(debian)) await prometheus.query(expression);
 
     const beat = 'time() - tocsin_stage_last_run_timestamp_seconds{stage="roll_up"}';
     assert.ok((await value(prometheus, beat)) < 60);
