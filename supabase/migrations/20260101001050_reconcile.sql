@@ -6,8 +6,9 @@
 create function tocsin.reconcile(p_table regclass)
 returns table (project_id text, workflow_id text, outcome text, counted bigint, in_table bigint,
   difference bigint)
--- it reads all of the table, beside what no statistics know yet
-language plpgsql stable set search_path = '' set enable_nestloop = off
+-- it reads all of the table, beside what no statistics know yet; what is switched off there makes
+-- the plan look so dear that it would be compiled each time
+language plpgsql stable set search_path = '' set enable_nestloop = off set jit = off
 as $$
 declare
   v_source tocsin.run_sources;
