@@ -157,6 +157,9 @@ comment on function tocsin_internal.kept_for(text) is
 
 -- What is reported, until the heart stores it -----------------------------------------------------
 
+-- Written inside the user's own transactions, as run_outcomes is: it must never refuse a row.
+-- No type of the schema tocsin, which would take the column along when it is dropped.
+
 create table tocsin_internal.reported_errors (
   report_id bigint generated always as identity primary key,
   attempts int not null default 0,
@@ -166,10 +169,10 @@ create table tocsin_internal.reported_errors (
   event_id text,
   error_id uuid,
   timestamp timestamptz,
-  origin tocsin.error_origin,
-  source tocsin.error_source,
-  error_type tocsin.error_type,
-  severity tocsin.severity,
+  origin text,
+  source text,
+  error_type text,
+  severity text,
   project_id text,
   workflow_id text,
   workflow_name text,

@@ -109,12 +109,14 @@ begin
     kind as materialized (
       select k.kind, c.error_type, c.severity, c.rule
       from (select distinct on (e.kind) e.* from error e order by e.kind) as k
-      cross join lateral tocsin_internal.classify(k.source, k.origin, k.state, k.status, k.named,
-        k.told, k.error_type, k.severity, k.project, v_own) as c
+      cross join lateral tocsin_internal.classify(k.source::tocsin.error_source,
+        k.origin::tocsin.error_origin, k.state, k.status, k.named, k.told,
+        k.error_type::tocsin.error_type, k.severity::tocsin.severity, k.project, v_own) as c
     )
     select array_agg(row(e.error_id,
       -- no clock runs ahead of ours
-      least(coalesce(e.timestamp, p_now), p_now), e.source, k.error_type, k.severity, e.project,
+      least(coalesce(e.timestamp, p_now), p_now), e.source::tocsin.error_source,
+      k.error_type, k.severity, e.project,
       coalesce(e.workflow_id, ''), tocsin_internal.redact(e.workflow_name),
       coalesce(e.source_id, ''), e.run_id, tocsin_internal.redact(left(e.node, 200)), e.attempt,
       left(e.user_id, 200), left(e.component, 200),
@@ -123,7 +125,7 @@ begin
       coalesce(s.told, e.stack),
       case when e.metadata is null then '{}' when e.is_redacted then e.metadata
         else tocsin_internal.redact_metadata(e.metadata) end,
-      e.origin,
+      e.origin::tocsin.error_origin,
       left(encode(sha256(convert_to(concat_ws(chr(31), e.source, k.error_type,
         coalesce(e.node, ''), coalesce(e.named, ''), coalesce(e.state, ''),
         coalesce(e.status::text, ''), coalesce(e.shape, ''), coalesce(e.frames, '')), 'UTF8')),

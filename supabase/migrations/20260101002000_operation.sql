@@ -81,6 +81,7 @@ language plpgsql set search_path = '' set lock_timeout = '2s'
 as $$
 declare
   v_source tocsin.run_sources;
+  v_errors tocsin.error_sources;
   v_queue text;
 begin
   if p_functions_url is not null then
@@ -116,6 +117,16 @@ begin
       perform tocsin.watch_runs(v_source.run_table, v_source.preset, v_source.options);
     exception when others then
       raise warning 'The table % could not be watched again: %', v_source.run_table, sqlerrm;
+    end;
+  end loop;
+  for v_errors in
+    select s.* from tocsin.error_sources s
+    where exists (select from pg_catalog.pg_class where oid = s.event_table)
+  loop
+    begin
+      perform tocsin.watch_errors(v_errors.event_table, v_errors.preset, v_errors.options);
+    exception when others then
+      raise warning 'The table % could not be watched again: %', v_errors.event_table, sqlerrm;
     end;
   end loop;
 

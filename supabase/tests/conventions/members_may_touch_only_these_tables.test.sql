@@ -38,7 +38,8 @@ $$, array[
   'tocsin.retention: select, update',
   'tocsin_internal.error_buckets: select',
   'tocsin_internal.error_impact: select',
-  'tocsin.ingest_keys: insert, select, update'
+  'tocsin.ingest_keys: insert, select, update',
+  'tocsin.error_sources: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$

@@ -28,7 +28,14 @@ begin
     delete from tocsin_internal.reported_errors q using unnest(p_reports) as r
     where q.report_id = r.report_id;
     return;
-  exception when others then
+  exception when lock_not_available then
+    -- the host is changing an events table: all of them wait, for their text
+    perform tocsin_internal.record_fault('ingest_reports', sqlstate, sqlerrm,
+      format('%s reports wait', v_count));
+    update tocsin_internal.reported_errors q set due_at = p_now + interval '5 seconds'
+    from unnest(p_reports) as r where q.report_id = r.report_id;
+    return;
+  when others then
     if v_count = 1 then
       v_report := p_reports[1];
       perform tocsin_internal.record_fault('ingest_reports', sqlstate, sqlerrm,
@@ -55,14 +62,6 @@ comment on function tocsin_internal.ingest_some_reports(tocsin_internal.reported
   timestamptz) is
   'Stores and decides the reports at once or, when that fails, in halves; a bad one is put off or '
   'buried.';
-
-create function tocsin_internal.look_up_events(p_reports tocsin_internal.reported_errors[])
-returns tocsin_internal.reported_errors[]
-language sql set search_path = ''
-as $$ select p_reports $$;
-
-comment on function tocsin_internal.look_up_events(tocsin_internal.reported_errors[]) is
-  'The reports, with the text of those that a watched events table told.';
 
 create function tocsin_internal.ingest_reports(p_now timestamptz default clock_timestamp())
 returns bigint
