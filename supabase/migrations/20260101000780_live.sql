@@ -20,10 +20,12 @@ begin
   end if;
   -- a hint is not worth more than a moment: in a storm over many projects, dashboards ask by
   -- themselves
-  select count(realtime.send(jsonb_build_object('project_id', project_id, 'at', p_now), p_kind,
-    case project_id when '' then 'tocsin:operators' else 'tocsin:project:' || project_id end, true))
-  into v_count
-  from (select distinct project_id from unnest(p_project_ids) as project_id limit 500) as hinted;
+  execute $send$
+    select count(realtime.send(jsonb_build_object('project_id', project_id, 'at', $1), $2,
+      case project_id when '' then 'tocsin:operators' else 'tocsin:project:' || project_id end,
+      true))
+    from (select distinct project_id from unnest($3) as project_id limit 500) as hinted
+  $send$ into v_count using p_now, p_kind, p_project_ids;
   return v_count;
 exception when others then
   perform tocsin_internal.record_fault('hint_projects', sqlstate, sqlerrm, p_kind);

@@ -132,6 +132,24 @@ comment on function tocsin_internal.upkeep_steps() is
   'The steps of maintain(), in order: functions of (p_now, p_limit) that return how much they '
   'dropped of one kind.';
 
+create function tocsin_internal.run_upkeep_step(p_step text, p_now timestamptz, p_limit int)
+returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+  v_dropped bigint;
+begin
+  execute format('select tocsin_internal.%I($1, $2)', p_step) into v_dropped using p_now, p_limit;
+  return v_dropped;
+exception when others then
+  perform tocsin_internal.record_fault('maintain', sqlstate, sqlerrm, p_step, p_now);
+  return 0;
+end
+$$;
+
+comment on function tocsin_internal.run_upkeep_step(text, timestamptz, int) is
+  'Runs one step of maintain(), guarded. Returns how much it dropped; 0 when it failed.';
+
 create function tocsin_internal.maintain(p_now timestamptz default clock_timestamp())
 returns void
 language plpgsql set search_path = ''
@@ -150,13 +168,7 @@ begin
   -- in turns, so that much of one kind keeps nothing else from being dropped
   while cardinality(v_steps) > 0 and clock_timestamp() < v_until loop
     foreach v_step in array v_steps loop
-      begin
-        execute format('select tocsin_internal.%I($1, $2)', v_step) into v_dropped
-          using p_now, v_batch;
-      exception when others then
-        perform tocsin_internal.record_fault('maintain', sqlstate, sqlerrm, v_step, p_now);
-        v_dropped := 0;
-      end;
+      v_dropped := tocsin_internal.run_upkeep_step(v_step, p_now, v_batch);
       if v_dropped < v_batch then
         v_steps := array_remove(v_steps, v_step);
       end if;
