@@ -13,19 +13,21 @@ create function tocsin_internal.hint_projects(
 language plpgsql set search_path = ''
 as $$
 declare
+  v_send regproc;
   v_count int;
 begin
-  if to_regprocedure('realtime.send(jsonb, text, text, boolean)') is null then
+  v_send := to_regprocedure('realtime.send(jsonb, text, text, boolean)')::regproc;
+  if v_send is null then
     return 0;
   end if;
   -- a hint is not worth more than a moment: in a storm over many projects, dashboards ask by
   -- themselves
-  execute $send$
-    select count(realtime.send(jsonb_build_object('project_id', project_id, 'at', $1), $2,
+  execute format($send$
+    select count(%s(jsonb_build_object('project_id', project_id, 'at', $1), $2,
       case project_id when '' then 'tocsin:operators' else 'tocsin:project:' || project_id end,
       true))
     from (select distinct project_id from unnest($3) as project_id limit 500) as hinted
-  $send$ into v_count using p_now, p_kind, p_project_ids;
+  $send$, v_send) into v_count using p_now, p_kind, p_project_ids;
   return v_count;
 exception when others then
   perform tocsin_internal.record_fault('hint_projects', sqlstate, sqlerrm, p_kind);
