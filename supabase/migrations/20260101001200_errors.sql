@@ -63,6 +63,7 @@ create table tocsin.error_metrics (
 
 create index error_metrics_project_id_timestamp_idx on tocsin.error_metrics
   (project_id, timestamp desc);
+create index error_metrics_timestamp_idx on tocsin.error_metrics (timestamp);
 create index error_metrics_fingerprint_timestamp_idx on tocsin.error_metrics
   (fingerprint, timestamp desc);
 create index error_metrics_run_id_idx on tocsin.error_metrics (run_id) where run_id is not null;

@@ -28,7 +28,15 @@ $$, array[
   'tocsin.reopen_error_group(uuid,text,timestamp with time zone)',
   'tocsin.resolve_error_group(uuid,text,timestamp with time zone)',
   'tocsin.create_ingest_key(text,text,timestamp with time zone,integer)',
-  'tocsin.revoke_ingest_key(uuid,timestamp with time zone)'
+  'tocsin.revoke_ingest_key(uuid,timestamp with time zone)',
+  'tocsin.error_group_impact(uuid,timestamp with time zone,timestamp with time zone)',
+  'tocsin.error_rate_history(timestamp with time zone,timestamp with time zone,interval,text,text,'
+    'text,text,text,uuid,text,timestamp with time zone)',
+  'tocsin.page_error_groups(text,text,text,text,text,text,text,integer,double precision,uuid,'
+    'timestamp with time zone)',
+  'tocsin.page_errors(timestamp with time zone,timestamp with time zone,text,text,text,text,text,'
+    'uuid,text,text,integer,timestamp with time zone,uuid)',
+  'tocsin.workflow_disruption(timestamp with time zone,timestamp with time zone,text,integer)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$
@@ -59,7 +67,8 @@ $$, array[
     'integer,interval,text,timestamp with time zone)',
   'tocsin_internal.refuse_bad_pattern(text)',
   'tocsin_internal.sketch_count(bigint[])',
-  'tocsin_internal.hash_key(text)'
+  'tocsin_internal.hash_key(text)',
+  'tocsin_internal.time_slots(timestamp with time zone,timestamp with time zone,interval,text)'
 ], 'Of the machinery, a signed-in user may call what policies and metrics ask for, and no more.');
 
 select * from finish();
