@@ -48,7 +48,7 @@ begin
     (9, (select count(*)::text from tocsin.project_members)),
     (10, (select count(*)::text from tocsin.operators)),
     (11, (select count(*)::text from tocsin.run_sources)),
-    (12, (select count(*)::text from tocsin.alert_kinds))
+    (12, (select sign(count(*))::text from tocsin.alert_kinds))
   ) as t (place, seen);
   reset role;
   return v_seen;

@@ -45,6 +45,9 @@ select bag_eq($$
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
   'tocsin_internal.bin_value(integer)',
+  'tocsin_internal.complete_parameters(text,jsonb)',
+  'tocsin_internal.list_choices(jsonb)',
+  'tocsin_internal.say_parameter_fault(jsonb,jsonb)',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.finest_minutes(timestamp with time zone,integer,timestamp with time zone)',
   'tocsin_internal.host_projects(tocsin.member_role)',
