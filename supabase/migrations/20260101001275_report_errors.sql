@@ -21,7 +21,7 @@ declare
 begin
   v_problem := case
     when jsonb_typeof(p_event) <> 'object' then 'it is not an object'
-    when coalesce(p_event ->> 'message', p_event ->> 'exception', '') = ''
+    when coalesce(nullif(p_event ->> 'message', ''), p_event ->> 'exception', '') = ''
       then 'it has neither a message nor an exception'
     when p_event ->> 'error_id' is not null
       and p_event ->> 'error_id' !~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
@@ -166,7 +166,7 @@ begin
       v_event := v_item.value::jsonb;
       v_error := tocsin_internal.read_report(v_event);
       if v_project is not null and v_error.project_id <> v_project then
-        raise exception 'the key is for another project than "%"', v_error.project_id
+        raise exception 'project_id is not the one that the key is for'
           using errcode = 'TC035', hint = 'Leave project_id out.';
       end if;
       v_error.project_id := coalesce(v_project, v_error.project_id);

@@ -88,17 +88,22 @@ function readSupabaseUrl(env: Env): string {
   );
 }
 
+/** Every secret key that the project has: whoever sends one of them speaks for the project. */
+export function readSecretKeys(env: Env): string[] {
+  const legacy = readText(env, "SUPABASE_SERVICE_ROLE_KEY");
+  const keys = Object.values(readKeys(env, "SUPABASE_SECRET_KEYS"));
+  return legacy === undefined ? keys : [...keys, legacy];
+}
+
 /** A key of a JSON map of keys, `default` if it is there; else the legacy key. */
 function readKey(env: Env, mapName: string, legacyName: string): string | undefined {
+  const keys = readKeys(env, mapName);
+  return keys["default"] ?? Object.values(keys)[0] ?? readText(env, legacyName);
+}
+
+function readKeys(env: Env, mapName: string): Record<string, string> {
   const map = readText(env, mapName);
-  if (map !== undefined) {
-    const keys = keyMap.safeParse(parseJson(map));
-    if (keys.success) {
-      const key = keys.data["default"] ?? Object.values(keys.data)[0];
-      if (key !== undefined) return key;
-    }
-  }
-  return readText(env, legacyName);
+  return map === undefined ? {} : (keyMap.safeParse(parseJson(map)).data ?? {});
 }
 
 function parseJson(text: string): unknown {

@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Caller } from "../_shared/data_api.ts";
-import { type Env, readText } from "../_shared/env.ts";
+import { type Env, readSecretKeys, readText } from "../_shared/env.ts";
 import { ApiError, notSignedIn, unauthorized } from "./errors.ts";
 import type { Context, Handle } from "./router.ts";
 
@@ -55,6 +55,30 @@ export function asScraper(env: Env, handle: Handle): Handle {
       );
     }
     return handle(context);
+  };
+}
+
+/** Who reports errors: with an ingest key, those of its project; with the secret key, of any. */
+export type Reporter = { ingestKey: string | null };
+
+const reporterHint =
+  "Send Authorization: Bearer <an ingest key>, which an editor of the project makes with " +
+  "tocsin.create_ingest_key(), or the project's secret key.";
+
+/** For workers and servers. The database knows which ingest keys are good; here it has to be one. */
+export function asReporter(
+  env: Env,
+  handle: (context: Context, reporter: Reporter) => Promise<Response>,
+): Handle {
+  return async (context) => {
+    const { headers, body } = context.request;
+    const given = bearerOf(context.request) ?? headers.get("apikey") ?? "";
+    if (/^tocsin_ik_[\w-]{43}$/.test(given)) return handle(context, { ingestKey: given });
+    if (readSecretKeys(env).some((key) => isSame(given, key))) {
+      return handle(context, { ingestKey: null });
+    }
+    await body?.cancel();
+    throw unauthorized("Reporting errors needs an ingest key.", reporterHint);
   };
 }
 

@@ -2,6 +2,7 @@
 import { DataApiError } from "../_shared/data_api.ts";
 import { ConfigurationError } from "../_shared/env.ts";
 import { type ErrorBody, errorResponse, type Issue } from "../_shared/http.ts";
+import { BodyError } from "../_shared/json_body.ts";
 import { type Log, messageOf } from "../_shared/log.ts";
 
 type Told = ErrorBody["error"];
@@ -59,6 +60,10 @@ export function toResponse(error: unknown, log: Log): Response {
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DataApiError) return ofDatabase(error);
+  if (error instanceof BodyError) {
+    const { status, code, message, hint } = error;
+    return new ApiError(status, { code, message, hint });
+  }
   if (error instanceof ConfigurationError) {
     return new ApiError(500, { code: error.code, message: error.message, hint: error.hint });
   }

@@ -7,6 +7,7 @@ import { corsHeaders, preflight } from "./cors.ts";
 import type { Deps } from "./deps.ts";
 import { ApiError, toResponse } from "./errors.ts";
 import { createRouter, type Match, pathInFunction } from "./router.ts";
+import { errorEventsRoutes } from "./routes/error_events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { openMetricsRoutes } from "./routes/open_metrics.ts";
 import { summaryRoutes } from "./routes/summary.ts";
@@ -18,6 +19,7 @@ export function createHandler(deps: Deps): (request: Request) => Promise<Respons
     ...workflowRoutes(deps),
     ...summaryRoutes(deps),
     ...openMetricsRoutes(deps),
+    ...errorEventsRoutes(deps),
   ]);
   return async (request) => {
     const answer = await answerTo(request, route).catch((error) => toResponse(error, deps.log));
