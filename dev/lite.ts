@@ -39,6 +39,8 @@ export async function startLite(
   // Left to itself it grants the API roles everything in each schema that has row-level security,
   // tocsin_internal among them, when the first request comes. Ours grant what they mean to.
   Object.assign(connection, { rlsState: "active", normalizeDbError: asPostgrestTells });
+  // It makes text of a function's json argument, and its driver makes JSON of that text again.
+  for (const type of [114, 3802]) connection.driver.options.serializers[type] = asJsonOnce;
   const app = new App({
     connection,
     // Migrations are the Supabase CLI's business here.
@@ -53,6 +55,11 @@ export async function startLite(
     // It would wait for ever for a connection that a request has lost.
     close: () => settledWithin(1_000, connection.close()),
   };
+}
+
+function asJsonOnce(value: unknown): string {
+  const isJson = typeof value === "string" && /^[[{]/.test(value);
+  return isJson ? value : JSON.stringify(value);
 }
 
 /** SQLSTATE classes that Lite answers itself. */

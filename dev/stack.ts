@@ -152,6 +152,7 @@ async function startParts(
       SUPABASE_SERVICE_ROLE_KEY: keys.secret,
       SUPABASE_ANON_KEY: keys.publishable,
       TOCSIN_METRICS_TOKEN: keys.metricsToken,
+      TOCSIN_ENVIRONMENT: "local",
       RESEND_API_KEY: "re_local_stack",
       RESEND_BASE_URL: inbox.url,
       TOCSIN_EMAIL_FROM: "Tocsin <alerts@tocsin.local>",

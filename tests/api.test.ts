@@ -8,6 +8,7 @@ import { createClient } from "@supabase/supabase-js";
 import pg from "pg";
 import { z } from "zod";
 import { startStack, type Stack } from "../dev/stack.ts";
+import { peopleOf } from "../dev/test/people.ts";
 
 const workflowDocument = z.object({
   workflow_id: z.string(),
@@ -53,6 +54,7 @@ before(async () => {
     select s, p, w, now() - interval '2 s', now()
     from (values ('a', 'import'), ('b', 'import'), (null, 'import'), ('b', 'only b')) as t (p, w),
       unnest(array['succeeded', 'failed', 'failed']) as s`);
+  const { signUp, signIn } = peopleOf(stack, db);
   people = {
     stranger: await signUp(),
     viewer: await signUp("a", "viewer"),
@@ -68,29 +70,6 @@ after(async () => {
   await db?.end();
   await stack?.stop();
 });
-
-let signedUp = 0;
-
-/** Somebody new, as a member of the project if one is given; answers with their token. */
-async function signUp(project?: string, role?: string): Promise<string> {
-  signedUp += 1;
-  const user = { email: `user-${signedUp}@example.com`, password: "a-good-password" };
-  const { data, error } = await authClient().auth.signUp(user);
-  assert.equal(error, null);
-  if (project !== undefined) {
-    await db.query(
-      "insert into tocsin.project_members (project_id, user_id, role) values ($1, $2, $3)",
-      [project, data.user?.id, role],
-    );
-  }
-  return signIn(user.email, user.password);
-}
-
-async function signIn(email: string, password: string): Promise<string> {
-  const { data, error } = await authClient().auth.signInWithPassword({ email, password });
-  assert.equal(error, null);
-  return data.session?.access_token ?? "";
-}
 
 function authClient() {
   return createClient(stack.apiUrl, stack.keys.publishable, {

@@ -75,13 +75,17 @@ test("every route, metric and error code of tocsin-api is in its reference", () 
   const sources = find("supabase/functions/tocsin-api/**/*.ts").filter(
     (file) => !/_test\.ts$|\/testing\//.test(file),
   );
-  const codes = mentioned(sources, /(?:\bcode: |unavailable\(\s*)"([a-z_]+)"/g);
+  const codes = [
+    ...mentioned(sources, /(?:\bcode: |unavailable\(\s*)"([a-z_]+)"/g),
+    ...mentioned(["supabase/functions/_shared/json_body.ts"], /BodyError\(\s*\d+,\s*"([a-z_]+)"/g),
+  ];
+  const routes = mentioned(sources, /\bmethod: ("[A-Z]+", path: "\/[^"]+)"/g);
   const expected = [
-    ...mentioned(sources, /\bpath: "(\/[^"]+)"/g).map((path) => `GET ${path}\``),
+    ...routes.map((route) => `${route.replaceAll('"', "").replace(", path:", "")}\``),
     ...mentioned(sources, /\bname: "(tocsin_[a-z_]+)"/g).map((name) => `| \`${name}\``),
     ...codes.filter((code) => code !== "custom").map((code) => `\`${code}\``),
   ];
-  assert.ok(expected.length > 25);
+  assert.ok(routes.length >= 5 && expected.length > 30);
   assert.deepEqual(
     expected.filter((text) => !page.includes(text)),
     [],

@@ -49,39 +49,45 @@ Deno.test("who holds neither an ingest key nor a secret key is 401, and asks not
   assert.deepEqual(db.calls, []);
 });
 
-Deno.test("an ingest key is handed on; any of the secret keys speaks for every project", async () => {
-  const { db, post, handle } = api({}, { SUPABASE_SERVICE_ROLE_KEY: "legacy.service.role" });
-  for (const token of [ingestKey, "sb_secret_a", "sb_secret_b", "legacy.service.role"]) {
-    assert.equal((await post({ message: "x" }, token)).status, 202);
-  }
-  const headers = { apikey: "sb_secret_a" };
-  const init = { method: "POST", body: '{"message": "x"}', headers };
-  assert.equal((await handle(ask("/error-events", init))).status, 202);
-  assert.deepEqual(
-    db.calls.map(({ caller, args }) => [caller.kind, args["p_ingest_key"]]),
-    [ingestKey, null, null, null, null].map((key) => ["service", key]),
-  );
-});
+Deno.test(
+  "an ingest key is handed on; any of the secret keys speaks for every project",
+  async () => {
+    const { db, post, handle } = api({}, { SUPABASE_SERVICE_ROLE_KEY: "legacy.service.role" });
+    for (const token of [ingestKey, "sb_secret_a", "sb_secret_b", "legacy.service.role"]) {
+      assert.equal((await post({ message: "x" }, token)).status, 202);
+    }
+    const headers = { apikey: "sb_secret_a" };
+    const init = { method: "POST", body: '{"message": "x"}', headers };
+    assert.equal((await handle(ask("/error-events", init))).status, 202);
+    assert.deepEqual(
+      db.calls.map(({ caller, args }) => [caller.kind, args["p_ingest_key"]]),
+      [ingestKey, null, null, null, null].map((key) => ["service", key]),
+    );
+  },
+);
 
-Deno.test("of a batch with a bad item the others are kept, and each bad field is named", async () => {
-  const { db, post } = api();
-  const batch: unknown[] = Array.from({ length: 100 }, (_, n) => ({ message: `boom ${n}` }));
-  batch[7] = { message: "x", severity: "catastrophic", http_status: 42, error_id: 17 };
-  const { status, body } = await post(batch);
-  assert.equal(status, 202);
-  assert.deepEqual([body.accepted, body.duplicates, body.rejected], [99, 0, 1]);
-  assert.deepEqual(body.results[7], {
-    index: 7,
-    error_id: null,
-    status: "rejected",
-    issues: [
-      { path: "error_id", message: "A uuid." },
-      { path: "severity", message: "One of: low, medium, high." },
-      { path: "http_status", message: "A whole number from 100 to 599." },
-    ],
-  });
-  assert.equal((db.calls[0]?.args["p_events"] as unknown[])[7], null);
-});
+Deno.test(
+  "of a batch with a bad item the others are kept, and each bad field is named",
+  async () => {
+    const { db, post } = api();
+    const batch: unknown[] = Array.from({ length: 100 }, (_, n) => ({ message: `boom ${n}` }));
+    batch[7] = { message: "x", severity: "catastrophic", http_status: 42, error_id: 17 };
+    const { status, body } = await post(batch);
+    assert.equal(status, 202);
+    assert.deepEqual([body.accepted, body.duplicates, body.rejected], [99, 0, 1]);
+    assert.deepEqual(body.results[7], {
+      index: 7,
+      error_id: null,
+      status: "rejected",
+      issues: [
+        { path: "error_id", message: "A uuid." },
+        { path: "severity", message: "One of: low, medium, high." },
+        { path: "http_status", message: "A whole number from 100 to 599." },
+      ],
+    });
+    assert.equal((db.calls[0]?.args["p_events"] as unknown[])[7], null);
+  },
+);
 
 Deno.test("where nothing can be taken, 400 names each item and its bad fields", async () => {
   const { post } = api();
@@ -149,22 +155,29 @@ Deno.test("a body that is none is refused, each in its own words", async () => {
   assert.deepEqual(db.calls, []);
 });
 
-Deno.test("the database's refusals are answered with their status, and when to come again", async () => {
-  const error = { code: "TC037", message: "too many", hint: "later" };
-  const late = api({ report_errors: { status: 429, error, limit: 100, retry_after_seconds: 42 } });
-  const limited = await late.post({ message: "x" });
-  assert.deepEqual([limited.status, limited.headers.get("retry-after")], [429, "42"]);
-  assert.deepEqual(limited.body, { error });
+Deno.test(
+  "the database's refusals are answered with their status, and when to come again",
+  async () => {
+    const error = { code: "TC037", message: "too many", hint: "later" };
+    const late = api({
+      report_errors: { status: 429, error, limit: 100, retry_after_seconds: 42 },
+    });
+    const limited = await late.post({ message: "x" });
+    assert.deepEqual([limited.status, limited.headers.get("retry-after")], [429, "42"]);
+    assert.deepEqual(limited.body, { error });
 
-  const expired = { code: "TC036", message: "This ingest key has expired.", hint: "…" };
-  const old = await api({ report_errors: { status: 401, error: expired } }).post({ message: "x" });
-  assert.deepEqual([old.status, old.body.error], [401, expired]);
-  assert.equal(old.headers.get("www-authenticate"), "Bearer");
+    const expired = { code: "TC036", message: "This ingest key has expired.", hint: "…" };
+    const old = await api({ report_errors: { status: 401, error: expired } }).post({
+      message: "x",
+    });
+    assert.deepEqual([old.status, old.body.error], [401, expired]);
+    assert.equal(old.headers.get("www-authenticate"), "Bearer");
 
-  const gone = new DataApiError("service", { status: 0, message: "refused" });
-  const away = await api({ report_errors: gone }).post({ message: "x" });
-  assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
-});
+    const gone = new DataApiError("service", { status: 0, message: "refused" });
+    const away = await api({ report_errors: gone }).post({ message: "x" });
+    assert.deepEqual([away.status, away.headers.get("retry-after")], [503, "5"]);
+  },
+);
 
 Deno.test("the environment is announced once, and again when that failed", async () => {
   const values = { TOCSIN_ENVIRONMENT: "staging", TOCSIN_RELEASE: "1.2.3" };

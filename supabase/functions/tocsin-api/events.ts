@@ -16,7 +16,16 @@ const oneOf = (...names: [string, ...string[]]) =>
 function wholeNumber(min: number, max: number) {
   const error = `A whole number from ${min} to ${max}.`;
   return z
-    .union([z.number(), z.string().regex(/^\d{1,9}$/).transform(Number)], { error })
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      { error },
+    )
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, { error })
     .nullish();
 }

@@ -59,7 +59,9 @@ export function errorEventsRoutes({ db, env, log }: Deps): Route[] {
 
     const results = found.results.map(({ reason, ...one }) => ({
       ...one,
-      ...(one.status === "rejected" ? { issues: issuesOfItem(read[one.index]?.issues, reason) } : {}),
+      ...(one.status === "rejected"
+        ? { issues: issuesOfItem(read[one.index]?.issues, reason) }
+        : {}),
     }));
     if (found.rejected === results.length) {
       throw nothingTaken(
