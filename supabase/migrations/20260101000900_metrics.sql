@@ -10,9 +10,9 @@
 -- SECURITY DEFINER functions: none.
 
 create view tocsin_internal.pending_outcomes with (security_invoker = true) as
-select o.source_id, o.run_id, coalesce(o.project_id, '') as project_id,
-  coalesce(o.workflow_id, '') as workflow_id, o.outcome, o.sign, o.started_at, o.finished_at,
-  o.captured_at,
+select o.source_id, o.run_id, left(coalesce(o.project_id, ''), 200) as project_id,
+  left(coalesce(o.workflow_id, ''), 200) as workflow_id, o.outcome, o.sign, o.started_at,
+  o.finished_at, o.captured_at,
   case when isfinite(o.finished_at) and o.finished_at >= '2000-01-01 00:00:00+00'
     then least(o.finished_at, o.captured_at) else o.captured_at end as at
 from (
@@ -135,6 +135,21 @@ comment on function tocsin_internal.finest_minutes(timestamptz, int, timestamptz
   'each: '
   'one that fits, else the shortest that is still kept.';
 
+create function tocsin_internal.start_of_day(p_day timestamp, p_time_zone text)
+returns timestamptz
+language sql stable set search_path = ''
+as $$
+  -- Where clocks are set back to midnight there are two, and Postgres takes the later; where they
+  -- are set forward from it there is none, and it takes the instant of the change.
+  select min(instant)
+  from unnest(array['0', '30 minutes', '1 hour', '2 hours', '3 hours']::interval[]) as back
+  cross join lateral (select (p_day at time zone p_time_zone) - back as instant) as i
+  where back = '0' or instant at time zone p_time_zone = p_day
+$$;
+
+comment on function tocsin_internal.start_of_day(timestamp, text) is
+  'The first instant of a local day, given as its midnight.';
+
 create function tocsin.run_metrics_history(
   p_from timestamptz, p_to timestamptz, p_bucket interval default '1 hour',
   p_project_id text default null, p_workflow_id text default null, p_source_id text default null,
@@ -154,53 +169,58 @@ declare
   v_step interval := p_bucket;
   v_zone text := p_time_zone;
   v_first timestamp;
+  v_midnight timestamptz;
   v_first_absolute timestamptz;
 begin
   perform tocsin_internal.refuse_bad_range(p_from, p_to, p_bucket, p_time_zone);
 
   -- days and longer are the caller's own days, made of quarters of an hour while these are kept
-  v_minutes := tocsin_internal.finest_minutes(p_from,
-    case when not v_is_calendar then v_wanted when p_time_zone in ('UTC', 'Etc/UTC') then 1440
-      else 15 end, p_now);
-  if v_minutes = 1440 then
-    v_zone := 'UTC';
-  end if;
-  if not v_is_calendar and v_wanted % v_minutes <> 0 then
-    v_step := make_interval(mins => v_minutes);
-  end if;
-  if v_minutes = 1440 and not v_is_calendar then
-    v_step := interval '1 day';
-  end if;
-  if v_step < interval '1 day' then
-    -- hours are stepped from the midnight before, so that none is missed when clocks are set back
-    v_first_absolute := date_bin(v_step, p_from,
-      date_trunc('day', p_from at time zone v_zone) at time zone v_zone);
+  -- since their first begins
+  v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
+    when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
+  if v_is_calendar then
+    v_minutes := tocsin_internal.finest_minutes(tocsin_internal.start_of_day(v_first, v_zone),
+      case when p_time_zone in ('UTC', 'Etc/UTC') then 1440 else 15 end, p_now);
+    if v_minutes = 1440 and p_time_zone not in ('UTC', 'Etc/UTC') then
+      v_zone := 'UTC';
+      v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
+        when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
+    end if;
   else
-    v_first := date_trunc(case p_bucket when interval '1 month' then 'month'
-      when interval '7 days' then 'week' else 'day' end, p_from at time zone v_zone);
+    -- hours are stepped from the midnight before, so that none is missed when clocks are set back
+    v_midnight := tocsin_internal.start_of_day(v_first, v_zone);
+    loop
+      v_first_absolute := date_bin(v_step, p_from, v_midnight);
+      v_minutes := tocsin_internal.finest_minutes(v_first_absolute, v_wanted, p_now);
+      exit when v_minutes = 1440 or extract(epoch from v_step) % (60 * v_minutes) = 0;
+      v_step := make_interval(mins => v_minutes);
+    end loop;
+    if v_minutes = 1440 then
+      v_zone := 'UTC';
+      v_step := interval '1 day';
+      v_first := date_trunc('day', p_from at time zone v_zone);
+    end if;
   end if;
 
   return query
   with slot as (
     -- a calendar's slots are stepped in local time, since a day may have 23 hours or 25
-    select case when v_step >= interval '1 day' then s.local at time zone v_zone
-        else s.absolute end as begins,
-      case when v_step >= interval '1 day' then (s.local + v_step) at time zone v_zone
-        else s.absolute + v_step end as ends
-    from (
-      select local, null::timestamptz as absolute
-      from generate_series(v_first, p_to at time zone v_zone, v_step) as local
+    select * from (
+      select begins, lead(begins) over (order by local) as ends
+      from generate_series(v_first, (p_to at time zone v_zone) + '1 day' + v_step, v_step) as local
+      cross join lateral (select tocsin_internal.start_of_day(local, v_zone) as begins) as d
       where v_step >= interval '1 day'
       union all
-      select null, absolute
+      select absolute, absolute + v_step
       from generate_series(v_first_absolute, p_to, v_step) as absolute
       where v_step < interval '1 day'
     ) as s
+    -- a day that a country left out has no length
+    where begins < ends and ends > p_from and begins < p_to
   ),
-  bound as (select min(begins) as low, max(ends) as high from slot where begins < p_to),
+  bound as (select min(begins) as low, max(ends) as high from slot),
   counted as materialized (
-    select width_bucket(o.bucket_at, array(select begins from slot where begins < p_to
-      order by begins)) as place, o.*
+    select width_bucket(o.bucket_at, array(select begins from slot order by begins)) as place, o.*
     from (
       select b.* from bound join tocsin_internal.run_buckets b
         on b.bucket_minutes = v_minutes and b.bucket_at >= bound.low and b.bucket_at < bound.high
@@ -243,7 +263,7 @@ begin
     tocsin_internal.bin_value(p.p99),
     case when v_minutes = 1440 and v_zone <> p_time_zone then interval '1 day' else v_step end
   from (
-    select begins, row_number() over (order by begins) as place from slot where begins < p_to
+    select begins, row_number() over (order by begins) as place from slot
   ) as s
   left join summed c on c.place = s.place
   left join percentile p on p.place = s.place
@@ -322,6 +342,7 @@ grant execute on function tocsin.run_metrics_history(timestamptz, timestamptz, i
 grant execute on function
   tocsin_internal.pending_buckets(timestamptz, timestamptz, text, text, text),
   tocsin_internal.finest_minutes(timestamptz, int, timestamptz),
+  tocsin_internal.start_of_day(timestamp, text),
   tocsin_internal.bin_value(int),
   tocsin_internal.refuse_bad_range(timestamptz, timestamptz, interval, text),
   tocsin_internal.minutes_of_bucket(interval)

@@ -50,6 +50,7 @@ $$, array[
   'tocsin_internal.say_parameter_fault(jsonb,jsonb)',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.finest_minutes(timestamp with time zone,integer,timestamp with time zone)',
+  'tocsin_internal.start_of_day(timestamp without time zone,text)',
   'tocsin_internal.host_projects(tocsin.member_role)',
   'tocsin_internal.is_operator()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
