@@ -1,7 +1,7 @@
 -- Roll up: takes the appended outcomes, counts them and forwards the failures, in one transaction.
 --
 -- The delete and the send commit together, so a failure is forwarded exactly once. Rows commit out
--- of order, so there is no watermark: what can be deleted is what is there.
+-- of order, so there is no watermark: what can be deleted is what is there, from the floor on.
 --
 -- SECURITY DEFINER functions: none.
 
@@ -126,8 +126,9 @@ begin
     -- by place: the rows are locked, and cannot move
     delete from tocsin_internal.run_outcomes o
     where o.ctid = any (array(
-      select ctid from tocsin_internal.run_outcomes order by outcome_id limit p_limit
-      for update skip locked))
+      select ctid from tocsin_internal.run_outcomes
+      where outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+      order by outcome_id limit p_limit for update skip locked))
     returning o
   )
   select array_agg(o) into v_taken from taken;
@@ -152,8 +153,9 @@ declare
   v_outcome tocsin_internal.run_outcomes;
 begin
   delete from tocsin_internal.run_outcomes where outcome_id = (
-    select outcome_id from tocsin_internal.run_outcomes order by outcome_id limit 1
-    for update skip locked
+    select outcome_id from tocsin_internal.run_outcomes
+    where outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+    order by outcome_id limit 1 for update skip locked
   ) returning * into v_outcome;
   if not found then
     return;
@@ -204,6 +206,7 @@ begin
     exit when clock_timestamp() > v_until;
   end loop;
 
+  perform tocsin_internal.raise_floor(p_now);
   perform tocsin_internal.hint_projects('runs', v_projects, p_now);
   return v_total;
 end

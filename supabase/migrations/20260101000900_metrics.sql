@@ -19,16 +19,18 @@ from (
   -- as roll_up() will take it in: what needs no settling, and what the rest comes to
   select o.* from tocsin_internal.run_outcomes o
   join tocsin_internal.counted_ranges c on c.source_id = o.source_id
-  where o.sign = 1 and o.signal is null and o.is_move is null
+  where o.outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+    and o.sign = 1 and o.signal is null and o.is_move is null
     and coalesce(o.finished_at, o.started_at) >= c.watched_since
     and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour'
   union all
   select (s.outcome).* from tocsin_internal.settle_outcomes(array(
     select o from tocsin_internal.run_outcomes o
     left join tocsin_internal.counted_ranges c on c.source_id = o.source_id
-    where not coalesce(o.sign = 1 and o.signal is null and o.is_move is null
-      and coalesce(o.finished_at, o.started_at) >= c.watched_since
-      and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour', false)
+    where o.outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+      and not coalesce(o.sign = 1 and o.signal is null and o.is_move is null
+        and coalesce(o.finished_at, o.started_at) >= c.watched_since
+        and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour', false)
   )) as s
   where s.verdict = 'count' and (s.outcome).sign <> 0
 ) as o;

@@ -31,7 +31,8 @@ begin
     with settled as materialized (
       select s.* from tocsin_internal.settle_outcomes(array(
         select o from tocsin_internal.run_outcomes o
-        where o.source_id = %1$L and not coalesce(o.sign = 1 and o.signal is null
+        where o.outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+          and o.source_id = %1$L and not coalesce(o.sign = 1 and o.signal is null
           and o.is_move is null and coalesce(o.finished_at, o.started_at) >= %10$L
           and coalesce(o.finished_at, o.started_at) <= o.captured_at + interval '1 hour', false)
       )) as s

@@ -308,7 +308,10 @@ begin
   select * into v_backfill from tocsin.backfills where state = 'running'
   order by updated_at limit 1;
   if not found
-    or (select count(*) from (select from tocsin_internal.run_outcomes limit 20000) as p) = 20000
+    or (select count(*) from (
+      select from tocsin_internal.run_outcomes
+      where outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
+      limit 20000) as p) = 20000
     or not pg_try_advisory_xact_lock(hashtext('tocsin'), hashtext('backfill'))
   then
     return 0;

@@ -186,7 +186,8 @@ begin
     'workflows', v_workflows,
     'workflows_left_out', v_left_out,
     'bin_seconds', coalesce(v_bins, '{}'),
-    'pending_outcomes', (select count(*) from tocsin_internal.run_outcomes),
+    'pending_outcomes', (select count(*) from tocsin_internal.run_outcomes
+      where outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)),
     'outcomes_set_aside', (select count(*) from tocsin_internal.outcomes_set_aside),
     'queues', v_queues,
     'deliveries', (
