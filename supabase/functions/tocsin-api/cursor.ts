@@ -7,36 +7,38 @@ import { z } from "zod";
 
 const longest = 4_096;
 
-export const placeSchema = z.strictObject({
-  value: z.number().nullable(),
-  workflow_id: z.string().max(1_000),
-  project_id: z.string().max(1_000),
-  source_id: z.string().max(1_000),
-});
-export type Place = z.infer<typeof placeSchema>;
-
 const time = z.iso.datetime();
 
-const cursorSchema = z.strictObject({
-  version: z.literal(1),
+export interface Cursor<Place> {
+  version: 1;
   /** The parameters of the first page, as they were given. */
-  asked: z.record(z.string().max(50), z.string().max(1_000)),
-  from: time,
-  to: time,
-  after: placeSchema,
-});
-export type Cursor = z.infer<typeof cursorSchema>;
+  asked: Record<string, string>;
+  from: string;
+  to: string;
+  /** Of the last row. */
+  after: Place;
+}
 
-export function writeCursor(cursor: Cursor): string {
+export function writeCursor(cursor: Cursor<unknown>): string {
   return toBase64Url(new TextEncoder().encode(JSON.stringify(cursor)));
 }
 
 /** Undefined: that is no cursor of ours. */
-export function readCursor(text: string): Cursor | undefined {
+export function readCursor<Place>(
+  text: string,
+  place: z.ZodType<Place>,
+): Cursor<Place> | undefined {
   if (text.length > longest) return undefined;
+  const cursor = z.strictObject({
+    version: z.literal(1),
+    asked: z.record(z.string().max(50), z.string().max(1_000)),
+    from: time,
+    to: time,
+    after: place,
+  });
   try {
     const json = new TextDecoder("utf-8", { fatal: true }).decode(fromBase64Url(text));
-    const parsed = cursorSchema.safeParse(JSON.parse(json));
+    const parsed = cursor.safeParse(JSON.parse(json));
     return parsed.success && !json.includes("\\u0000") ? parsed.data : undefined;
   } catch {
     return undefined;

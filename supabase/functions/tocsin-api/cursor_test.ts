@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
-import { type Cursor, readCursor, writeCursor } from "./cursor.ts";
+import { z } from "zod";
+import { readCursor as read, writeCursor } from "./cursor.ts";
 
-const cursor: Cursor = {
-  version: 1,
+const place = z.strictObject({
+  value: z.number().nullable(),
+  workflow_id: z.string(),
+  project_id: z.string(),
+  source_id: z.string(),
+});
+const readCursor = (text: string) => read(text, place);
+const cursor = {
+  version: 1 as const,
   asked: { sort: "run_count", project_id: "" },
   from: "2026-11-20T09:03:00.000Z",
   to: "2026-11-21T09:03:00.000Z",

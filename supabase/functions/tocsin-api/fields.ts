@@ -27,6 +27,11 @@ export const sourceId = z
   })
   .optional();
 
+export const timeZone = z
+  .string()
+  .regex(/^[A-Za-z][\w+/-]{0,63}$/, { error: "An IANA name, such as Europe/Berlin." })
+  .default("UTC");
+
 export function wholeNumber(min: number, max: number, usual: number) {
   const error = `A whole number from ${min} to ${max}; left out: ${usual}.`;
   return z

@@ -1,6 +1,6 @@
 /**
- * tocsin-api: metrics for people, under their own row-level security, and for scrapers, with a
- * token of their own. Whoever is asked for is decided at the route (`access.ts`); everything else
+ * tocsin-api: metrics and errors for people, under their own row-level security; metrics for
+ * scrapers, with a token of their own; and errors from workers, with an ingest key. Whoever is asked for is decided at the route (`access.ts`); everything else
  * that is the same for all routes is here: paths, methods, CORS and the shape of errors.
  */
 import { corsHeaders, preflight } from "./cors.ts";
@@ -8,6 +8,7 @@ import type { Deps } from "./deps.ts";
 import { ApiError, toResponse } from "./errors.ts";
 import { createRouter, type Match, pathInFunction } from "./router.ts";
 import { errorEventsRoutes } from "./routes/error_events.ts";
+import { errorMetricsRoutes } from "./routes/error_metrics.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { openMetricsRoutes } from "./routes/open_metrics.ts";
 import { summaryRoutes } from "./routes/summary.ts";
@@ -20,6 +21,7 @@ export function createHandler(deps: Deps): (request: Request) => Promise<Respons
     ...summaryRoutes(deps),
     ...openMetricsRoutes(deps),
     ...errorEventsRoutes(deps),
+    ...errorMetricsRoutes(deps),
   ]);
   return async (request) => {
     const answer = await answerTo(request, route).catch((error) => toResponse(error, deps.log));

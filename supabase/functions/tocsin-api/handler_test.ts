@@ -4,6 +4,7 @@ import { ConfigurationError } from "../_shared/env.ts";
 import { createHandler } from "./handler.ts";
 import {
   ask,
+  errorCount,
   fakeDb,
   metricsToken,
   recordingLog,
@@ -18,6 +19,7 @@ const answers = {
   read_workflow_metrics: workflowAnswer,
   page_run_metrics_summary: { workflow_count: 1, workflows: [summaryRow("w")], after: null },
   scrape_metrics: snapshot(),
+  read_error_metrics: { counts: [errorCount], page: { errors: [], after: null } },
   version: "0.1.0",
 };
 
@@ -28,7 +30,7 @@ function api(overrides: Record<string, unknown> = {}, values: Record<string, str
   return { db, log, handle };
 }
 
-const userPaths = ["/metrics/workflow/w", "/metrics/workflows/summary"];
+const userPaths = ["/metrics/workflow/w", "/metrics/workflows/summary", "/error-metrics"];
 
 for (const path of userPaths) {
   Deno.test(

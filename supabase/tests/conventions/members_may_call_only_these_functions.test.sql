@@ -34,6 +34,9 @@ $$, array[
     'text,text,text,uuid,text,timestamp with time zone)',
   'tocsin.page_error_groups(text,text,text,text,text,text,text,integer,double precision,uuid,'
     'timestamp with time zone)',
+  'tocsin.read_error_metrics(timestamp with time zone,timestamp with time zone,interval,text,text,'
+    'text,text,text,uuid,text,text,text,integer,timestamp with time zone,uuid,'
+    'timestamp with time zone)',
   'tocsin.page_errors(timestamp with time zone,timestamp with time zone,text,text,text,text,text,'
     'uuid,text,text,integer,timestamp with time zone,uuid)',
   'tocsin.workflow_disruption(timestamp with time zone,timestamp with time zone,text,integer)'
@@ -45,6 +48,8 @@ select bag_eq($$
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
   'tocsin_internal.bin_value(integer)',
+  'tocsin_internal.count_errors(timestamp with time zone,timestamp with time zone,interval,text,'
+    'text,text,text,text,uuid,text,text,text)',
   'tocsin_internal.complete_parameters(text,jsonb)',
   'tocsin_internal.list_choices(jsonb)',
   'tocsin_internal.say_parameter_fault(jsonb,jsonb)',

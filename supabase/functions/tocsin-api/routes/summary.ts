@@ -3,11 +3,9 @@ import { z } from "zod";
 import { asUser } from "../access.ts";
 import { count, counts, maybeNumber, time } from "../answers.ts";
 import { cachedJson } from "../cache.ts";
-import { type Place, placeSchema, readCursor, writeCursor } from "../cursor.ts";
 import type { Deps } from "../deps.ts";
-import { invalidQuery } from "../errors.ts";
-import { instant, projectId, type Range, rangeOf, sourceId, wholeNumber } from "../fields.ts";
-import { parseQuery } from "../query.ts";
+import { instant, projectId, sourceId, wholeNumber } from "../fields.ts";
+import { pageOf } from "../paging.ts";
 import type { Route } from "../router.ts";
 
 export function summaryRoutes(deps: Deps): Route[] {
@@ -39,6 +37,13 @@ const query = z.object({
   cursor: z.string().optional(),
 });
 
+const placeSchema = z.strictObject({
+  value: z.number().nullable(),
+  workflow_id: z.string().max(1_000),
+  project_id: z.string().max(1_000),
+  source_id: z.string().max(1_000),
+});
+
 const answer = z.object({
   workflow_count: count,
   workflows: z.array(
@@ -61,7 +66,7 @@ const answer = z.object({
 
 function readSummary({ db, now }: Deps): Route["handle"] {
   return asUser(async ({ request, url }, caller) => {
-    const { question, asked, range, after } = pageOf(url, now());
+    const { asked, range, after, cursorAfter } = pageOf(url, now(), query, placeSchema);
     const found = await db.call(
       caller,
       "page_run_metrics_summary",
@@ -89,48 +94,7 @@ function readSummary({ db, now }: Deps): Route["handle"] {
       range_before: { from: before, to: from },
       workflow_count: found.workflow_count,
       workflows: found.workflows,
-      next_cursor:
-        found.after === null
-          ? null
-          : writeCursor({ version: 1, asked: question, from, to, after: found.after }),
+      next_cursor: cursorAfter(found.after),
     });
   });
-}
-
-interface Page {
-  /** The parameters of the first page, as they were given. */
-  question: Record<string, string>;
-  asked: z.infer<typeof query>;
-  range: Range;
-  after: Place | undefined;
-}
-
-/** The first page of the question that is asked, or the next of the one that the cursor holds. */
-function pageOf(url: URL, now: Date): Page {
-  const asked = parseQuery(url, query);
-  const question = Object.fromEntries(
-    [...url.searchParams].filter(([name]) => name !== "cursor" && name !== "limit"),
-  );
-  if (asked.cursor === undefined) {
-    const range = rangeOf(now, asked.from, asked.to);
-    return { question, asked, range, after: undefined };
-  }
-
-  const cursor = readCursor(asked.cursor);
-  const first = query.safeParse(cursor?.asked);
-  if (cursor === undefined || !first.success || cursor.from >= cursor.to) {
-    const message = "That is no cursor. Give the next_cursor of the page before.";
-    throw invalidQuery([{ path: "cursor", message }]);
-  }
-  const others = Object.keys(question).filter((name) => question[name] !== cursor.asked[name]);
-  if (others.length > 0) {
-    const message = "The cursor is of another question. Leave this out, or begin without a cursor.";
-    throw invalidQuery(others.map((path) => ({ path, message })));
-  }
-  return {
-    question: cursor.asked,
-    asked: { ...first.data, limit: asked.limit },
-    range: { from: new Date(cursor.from), to: new Date(cursor.to) },
-    after: cursor.after,
-  };
 }

@@ -13,6 +13,7 @@ import {
   rangeOf,
   sourceId,
   text,
+  timeZone,
   usualBucket,
 } from "../fields.ts";
 import { parseQuery } from "../query.ts";
@@ -28,10 +29,7 @@ const query = z.object({
   bucket,
   project_id: projectId,
   source_id: sourceId,
-  time_zone: z
-    .string()
-    .regex(/^[A-Za-z][\w+/-]{0,63}$/, { error: "An IANA name, such as Europe/Berlin." })
-    .default("UTC"),
+  time_zone: timeZone,
 });
 
 const answer = z

@@ -117,3 +117,47 @@ export function snapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     ...overrides,
   };
 }
+
+export function errorRow(errorId: string, overrides: Record<string, unknown> = {}) {
+  return {
+    error_id: errorId,
+    timestamp: "2026-11-21T10:00:00.123456+01:00",
+    source: "worker",
+    error_type: "dependency",
+    severity: "medium",
+    project_id: "shop",
+    workflow_id: "order-import",
+    workflow_name: null,
+    source_id: "",
+    run_id: "run-17",
+    node: "fetch_orders",
+    attempt: 2,
+    user_id: null,
+    component: null,
+    environment: "production",
+    release: null,
+    exception: "HttpError",
+    sqlstate: null,
+    http_status: 502,
+    message: "HTTP 502 Bad Gateway",
+    stack: null,
+    metadata: { queue: "imports" },
+    origin: "report",
+    group_id: "00000000-0000-4000-8000-0000000000aa",
+    fingerprint: "f",
+    classified_by: "http_dependency",
+    is_new: true,
+    is_regression: false,
+    is_sampled_out: false,
+    ...overrides,
+  };
+}
+
+export const errorCount = {
+  bucket_at: "2026-11-21T09:00:00+00:00",
+  error_count: 3,
+  low_count: 0,
+  medium_count: 2,
+  high_count: 1,
+  resolution: "15m",
+};
