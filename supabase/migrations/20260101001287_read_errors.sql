@@ -1,4 +1,4 @@
--- Errors for the API: a page of them and, beside it, how many there were over time, of one snapshot.
+-- Errors for the API: a page of them and, beside it, how many there were over time, as one answer.
 -- Everything runs as its caller, under the caller's RLS.
 --
 -- Errors: TC017, TC018, raised by what is called here (docs/reference/errors.md).
