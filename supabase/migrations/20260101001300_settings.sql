@@ -4,7 +4,7 @@
 -- or for everything, how often at most, and through which channels. Setting and channel belong to
 -- the same project, or both to none; those of no project are the operators'.
 --
--- Errors: TC012, TC040 (docs/reference/errors.md).
+-- Errors: TC012, TC040, TC067 (docs/reference/errors.md).
 
 create type tocsin.alert_grouping as enum ('workflow', 'project', 'setting');
 comment on type tocsin.alert_grouping is
@@ -102,7 +102,8 @@ comment on column tocsin.alert_settings.throttle_window is
 comment on column tocsin.alert_settings.repeat_interval is
   'How often an alert that still fires and is not acknowledged is told again. 0: never.';
 comment on column tocsin.alert_settings.template is
-  'A message of one''s own, with {{placeholders}}. Null: the usual one.';
+  'What it says instead of the usual text, with {{placeholders}} from '
+  'tocsin.template_placeholders(); the first line is the headline. Null: the usual text.';
 comment on column tocsin.alert_settings.is_enabled is 'Off: matches nothing.';
 comment on column tocsin.alert_settings.created_at is 'When it was made.';
 comment on column tocsin.alert_settings.updated_at is 'When it was last changed.';
@@ -166,6 +167,9 @@ comment on function tocsin_internal.refuse_foreign_channel() is
 create trigger alert_setting_channels_refuse_foreign before insert or update
   on tocsin.alert_setting_channels
   for each row execute function tocsin_internal.refuse_foreign_channel();
+
+create trigger alert_settings_check_template before insert or update of template, name
+  on tocsin.alert_settings for each row execute function tocsin_internal.check_template();
 
 create trigger alert_settings_stay before update on tocsin.alert_settings
   for each row execute function tocsin_internal.refuse_to_move('setting');

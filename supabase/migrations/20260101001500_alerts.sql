@@ -55,13 +55,14 @@ comment on column tocsin_internal.throttle_windows.summary_id is
 
 create table tocsin.notifications (
   notification_id uuid primary key default gen_random_uuid(),
-  setting_id uuid not null,
+  setting_id uuid,
   project_id text not null,
   workflow_id text not null,
   purpose text not null,
   content jsonb not null,
   decided_at timestamptz not null,
-  constraint purpose_is_known check (purpose in ('first', 'summary'))
+  constraint purpose_is_known check (purpose in
+    ('first', 'summary', 'digest', 'resolved', 'repeat', 'escalation', 'test'))
 );
 
 create index notifications_project_id_decided_at_idx on tocsin.notifications
@@ -70,7 +71,8 @@ create index notifications_project_id_decided_at_idx on tocsin.notifications
 comment on table tocsin.notifications is
   'What was decided to be told, as it is told: already redacted. Written by admission.';
 comment on column tocsin.notifications.notification_id is 'The notification.';
-comment on column tocsin.notifications.setting_id is 'The setting that wanted it.';
+comment on column tocsin.notifications.setting_id is
+  'The setting that wanted it; null: somebody asked for a test, or Tocsin tells of itself.';
 comment on column tocsin.notifications.project_id is 'The project it is about.';
 comment on column tocsin.notifications.workflow_id is 'The workflow it is about.';
 comment on column tocsin.notifications.purpose is

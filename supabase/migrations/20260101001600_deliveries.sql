@@ -1,13 +1,11 @@
 -- Deliveries: each notification to each channel, and how it fared.
 --
 -- tocsin.deliveries is the only truth. The queue tocsin_deliveries carries ids of what is due: the
--- heart puts a message there for each due row that has none, whatever became of an earlier one.
--- tocsin-notify claims, sends and records. At least once, always under the same delivery_id.
+-- heart puts a message there for each due row that has none and whose channel can be sent to; a
+-- claim takes it off. tocsin-notify claims, sends and records (sending). At least once, always
+-- under the same delivery_id.
 --
--- SECURITY DEFINER functions, granted to service_role alone, because they read Vault and write
--- tables that nobody may write through the Data API:
---   tocsin.check_doorbell, tocsin.claim_deliveries, tocsin.record_attempt,
---   tocsin.release_deliveries
+-- SECURITY DEFINER functions: none.
 
 select tocsin_internal.ensure_queue('tocsin_deliveries');
 select tocsin_internal.ensure_queue('tocsin_deliveries_dlq');
@@ -23,6 +21,7 @@ create table tocsin.deliveries (
   channel_id uuid not null,
   channel_kind tocsin.channel_kind not null,
   channel_name text not null,
+  recipient text,
   state tocsin.delivery_state not null default 'pending',
   attempt_count int not null default 0,
   next_attempt_at timestamptz not null,
@@ -30,6 +29,8 @@ create table tocsin.deliveries (
   msg_id bigint,
   last_error text,
   delivered_at timestamptz,
+  earlier_attempts int not null default 0,
+  replayed_at timestamptz,
   created_at timestamptz not null
 );
 
@@ -37,8 +38,9 @@ create index deliveries_notification_id_idx on tocsin.deliveries (notification_i
 create index deliveries_project_id_created_at_idx on tocsin.deliveries
   (project_id, created_at desc);
 create index deliveries_created_at_idx on tocsin.deliveries (created_at);
-create index deliveries_next_attempt_at_idx on tocsin.deliveries (next_attempt_at)
-  where state = 'pending';
+create index deliveries_channel_id_next_attempt_at_idx on tocsin.deliveries
+  (channel_id, next_attempt_at) where state = 'pending';
+create index deliveries_msg_id_idx on tocsin.deliveries (msg_id) where msg_id is not null;
 create index deliveries_lease_until_idx on tocsin.deliveries (lease_until)
   where state = 'sending';
 
@@ -51,6 +53,9 @@ comment on column tocsin.deliveries.project_id is 'The project it is about.';
 comment on column tocsin.deliveries.channel_id is 'The channel it goes to.';
 comment on column tocsin.deliveries.channel_kind is 'What kind the channel is.';
 comment on column tocsin.deliveries.channel_name is 'What the channel was called then.';
+comment on column tocsin.deliveries.recipient is
+  'Of an email or sms channel, the one address or number that it goes to: each has a delivery of '
+  'its own. Null: the channel has one address.';
 comment on column tocsin.deliveries.state is 'pending, sending, delivered or dead.';
 comment on column tocsin.deliveries.attempt_count is 'How many attempts were begun.';
 comment on column tocsin.deliveries.next_attempt_at is 'When it is due, while pending.';
@@ -58,11 +63,15 @@ comment on column tocsin.deliveries.lease_until is 'Until when an attempt may ru
 comment on column tocsin.deliveries.msg_id is 'Its message in the queue tocsin_deliveries, if any.';
 comment on column tocsin.deliveries.last_error is 'Why the last attempt failed.';
 comment on column tocsin.deliveries.delivered_at is 'When it was delivered.';
+comment on column tocsin.deliveries.earlier_attempts is
+  'How many attempts there were before it was last replayed by tocsin.retry_delivery().';
+comment on column tocsin.deliveries.replayed_at is 'When it was last replayed.';
 comment on column tocsin.deliveries.created_at is 'When it was decided.';
 
 create table tocsin.delivery_attempts (
   delivery_id uuid not null references tocsin.deliveries (delivery_id) on delete cascade,
   attempt int not null,
+  channel_id uuid,
   outcome text not null,
   started_at timestamptz,
   finished_at timestamptz not null,
@@ -74,9 +83,13 @@ create table tocsin.delivery_attempts (
   constraint attempt_outcome_is_known check (outcome in ('delivered', 'retry', 'dead', 'lost'))
 );
 
+create index delivery_attempts_channel_id_finished_at_idx on tocsin.delivery_attempts
+  (channel_id, finished_at desc);
+
 comment on table tocsin.delivery_attempts is 'Each attempt of a delivery, and the answer to it.';
 comment on column tocsin.delivery_attempts.delivery_id is 'The delivery.';
 comment on column tocsin.delivery_attempts.attempt is 'Which attempt, from 1.';
+comment on column tocsin.delivery_attempts.channel_id is 'The channel it went to.';
 comment on column tocsin.delivery_attempts.outcome is
   'delivered; retry; dead; or lost: the sender never reported, and it may or may not have arrived.';
 comment on column tocsin.delivery_attempts.started_at is 'When the request began.';
@@ -99,21 +112,76 @@ comment on column tocsin_internal.doorbell_tokens.created_at is 'When it was mad
 
 -- The heart's part --------------------------------------------------------------------------------
 
+create function tocsin_internal.make_deliveries(
+  p_notification_id uuid, p_channel_ids uuid[], p_now timestamptz
+) returns void
+language sql set search_path = ''
+as $$
+  insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
+    channel_name, recipient, next_attempt_at, created_at)
+  select n.notification_id, n.project_id, c.channel_id, c.kind, c.name, r.recipient, p_now, p_now
+  from tocsin.notifications n
+  join tocsin.alert_channels c on c.channel_id = any (p_channel_ids) and c.is_enabled
+  -- What failed for one recipient must not be sent again to the others; and each can unsubscribe,
+  -- and learns nobody else's address.
+  cross join lateral unnest(
+    case when c.kind in ('email', 'sms') then c.recipients else array[null::text] end
+  ) as r (recipient)
+  where n.notification_id = p_notification_id
+$$;
+
+comment on function tocsin_internal.make_deliveries(uuid, uuid[], timestamptz) is
+  'Makes the deliveries of a notification to those of the channels that are on: one for each, of '
+  'an email or sms channel one for each recipient.';
+
 create function tocsin_internal.address_notifications(p_notification_ids uuid[], p_now timestamptz)
 returns void
 language sql set search_path = ''
 as $$
-  insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
-    channel_name, next_attempt_at, created_at)
-  select n.notification_id, n.project_id, c.channel_id, c.kind, c.name, p_now, p_now
-  from tocsin.notifications n
-  join tocsin.alert_setting_channels sc on sc.setting_id = n.setting_id
-  join tocsin.alert_channels c on c.channel_id = sc.channel_id and c.is_enabled
-  where n.notification_id = any (p_notification_ids)
+  select tocsin_internal.make_deliveries(n.notification_id, array(
+    select channel_id from tocsin.alert_setting_channels sc where sc.setting_id = n.setting_id
+  ), p_now)
+  from tocsin.notifications n where n.notification_id = any (p_notification_ids)
 $$;
 
 comment on function tocsin_internal.address_notifications(uuid[], timestamptz) is
-  'Makes the deliveries of notifications: one for each channel of the setting that is on.';
+  'Makes the deliveries of notifications to the channels of their settings.';
+
+create function tocsin_internal.give_up_delivery(p_delivery_id uuid, p_error text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+  update tocsin.deliveries set state = 'dead', last_error = p_error, msg_id = null,
+    lease_until = null
+  where delivery_id = p_delivery_id;
+  perform pgmq.send('tocsin_deliveries_dlq', jsonb_build_object('delivery_id', p_delivery_id));
+end
+$$;
+
+comment on function tocsin_internal.give_up_delivery(uuid, text) is
+  'Makes a delivery a dead letter, with the reason. tocsin.retry_delivery() replays it.';
+
+create function tocsin_internal.give_up_deliveries(p_now timestamptz) returns void
+language sql set search_path = ''
+as $$
+  select tocsin_internal.give_up_delivery(given_up.delivery_id, given_up.reason)
+  from (
+    select d.delivery_id, case
+      when c.channel_id is null then 'the channel was turned off or deleted'
+      when d.recipient is not null and d.recipient <> all (c.recipients)
+        then 'the recipient is none of the channel''s any more'
+      when coalesce(d.replayed_at, d.created_at) < p_now - interval '2 days'
+        then 'it waited for two days and could not be sent' end as reason
+    from tocsin.deliveries d
+    left join tocsin.alert_channels c on c.channel_id = d.channel_id and c.is_enabled
+    where d.state = 'pending'
+  ) as given_up
+  where given_up.reason is not null
+$$;
+
+comment on function tocsin_internal.give_up_deliveries(timestamptz) is
+  'Gives up what cannot be sent any more: its channel is off or gone, its recipient was taken out, '
+  'or it is two days old.';
 
 create function tocsin_internal.queue_deliveries(p_now timestamptz default clock_timestamp())
 returns bigint
@@ -126,25 +194,35 @@ begin
   -- attempts whose sender never reported: due again, under the same id
   for v_lost in
     update tocsin.deliveries
-    set state = case when attempt_count >= 10 then 'dead' else 'pending' end::tocsin.delivery_state,
-      next_attempt_at = p_now, lease_until = null, last_error = 'the sender never reported'
+    set state = 'pending', next_attempt_at = p_now, lease_until = null,
+      last_error = 'the sender never reported'
     where state = 'sending' and lease_until < p_now
     returning *
   loop
-    perform pgmq.delete('tocsin_deliveries', v_lost.msg_id) where v_lost.msg_id is not null;
-    insert into tocsin.delivery_attempts (delivery_id, attempt, outcome, finished_at, error)
-    values (v_lost.delivery_id, v_lost.attempt_count, 'lost', p_now, v_lost.last_error)
+    insert into tocsin.delivery_attempts (delivery_id, attempt, channel_id, outcome, finished_at,
+      error)
+    values (v_lost.delivery_id, v_lost.attempt_count, v_lost.channel_id, 'lost', p_now,
+      v_lost.last_error)
     on conflict (delivery_id, attempt) do nothing;
-    if v_lost.state = 'dead' then
-      perform pgmq.send('tocsin_deliveries_dlq',
-        jsonb_build_object('delivery_id', v_lost.delivery_id));
+    if v_lost.attempt_count - v_lost.earlier_attempts >= 10 then
+      perform tocsin_internal.give_up_delivery(v_lost.delivery_id, v_lost.last_error);
     end if;
   end loop;
+  perform tocsin_internal.give_up_deliveries(p_now);
+
+  -- messages that lead nowhere
+  perform pgmq.delete('tocsin_deliveries', m.msg_id)
+  from (select msg_id, message from pgmq.q_tocsin_deliveries order by msg_id limit 1000) as m
+  where not exists (
+    select from tocsin.deliveries d
+    where d.msg_id = m.msg_id and d.state = 'pending'
+      and d.delivery_id::text = m.message ->> 'delivery_id');
 
   select array_agg(d.delivery_id order by d.next_attempt_at) into v_due
   from (
     select d.delivery_id, d.next_attempt_at
-    from tocsin.deliveries d
+    from tocsin_internal.sendable_channels(p_now) c
+    join tocsin.deliveries d on d.channel_id = c.channel_id
     left join pgmq.q_tocsin_deliveries q on q.msg_id = d.msg_id
       and q.message ->> 'delivery_id' = d.delivery_id::text
     where d.state = 'pending' and d.next_attempt_at <= p_now and q.msg_id is null
@@ -169,182 +247,8 @@ end
 $$;
 
 comment on function tocsin_internal.queue_deliveries(timestamptz) is
-  'Puts every due delivery that has no message into the queue. A stage of the heart.';
-
--- The sender's part -------------------------------------------------------------------------------
-
-create function tocsin.check_doorbell(p_token text) returns boolean
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  update tocsin_internal.installation set last_api_call_at = clock_timestamp()
-  where is_the_only_row;
-  return exists (
-    select from tocsin_internal.doorbell_tokens
-    where token_hash = sha256(convert_to(coalesce(p_token, ''), 'UTF8'))
-  );
-end
-$$;
-
-comment on function tocsin.check_doorbell(text) is
-  'Whether this is a token with which tocsin-notify may be rung. For service_role.';
-
-create function tocsin.claim_deliveries(
-  p_limit int default 50, p_lease_seconds int default 120,
-  p_now timestamptz default clock_timestamp()
-) returns table (delivery_id uuid, attempt int, channel_id uuid, channel_kind tocsin.channel_kind,
-  channel_name text, channel_config jsonb, channel_secrets text[], created_at timestamptz,
-  notification jsonb)
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_ids uuid[];
-  v_msg_ids bigint[];
-begin
-  -- what is no id of ours goes the way of messages that have done their work
-  select array_agg(substring(m.message ->> 'delivery_id'
-    from '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$')::uuid), array_agg(m.msg_id)
-  into v_ids, v_msg_ids
-  from pgmq.read('tocsin_deliveries', greatest(1, p_lease_seconds),
-    least(greatest(1, p_limit), 1000)) as m;
-  if v_ids is null then
-    return;
-  end if;
-
-  update tocsin.deliveries d
-  set state = 'dead', last_error = 'the channel was turned off or deleted', msg_id = null
-  where d.delivery_id = any (v_ids) and d.state = 'pending' and not exists (
-    select from tocsin.alert_channels c where c.channel_id = d.channel_id and c.is_enabled
-  );
-
-  return query
-  with due as (
-    select d.delivery_id from tocsin.deliveries d
-    where d.delivery_id = any (v_ids) and d.state = 'pending' and d.next_attempt_at <= p_now
-    order by d.next_attempt_at
-    for update skip locked
-  ),
-  claimed as (
-    update tocsin.deliveries d
-    set state = 'sending', attempt_count = d.attempt_count + 1,
-      lease_until = p_now + make_interval(secs => greatest(1, p_lease_seconds))
-    from due where d.delivery_id = due.delivery_id
-    returning d.*
-  )
-  select k.delivery_id, k.attempt_count, c.channel_id, c.kind, c.name,
-    case c.kind when 'email' then jsonb_build_object('to', c.recipients)
-      when 'webhook' then jsonb_build_object('url', c.url, 'headers', c.headers) end,
-    array_remove(array[tocsin_internal.read_secret(c.secret_id)], null),
-    k.created_at, n.content
-  from claimed k
-  join tocsin.alert_channels c on c.channel_id = k.channel_id
-  join tocsin.notifications n on n.notification_id = k.notification_id;
-
-  -- A message whose delivery is over, or sent again under another message, has done its work. One
-  -- that came too early goes too: it would be hidden for the lease, and its delivery with it.
-  perform pgmq.delete('tocsin_deliveries', stale.msg_id)
-  from unnest(v_ids, v_msg_ids) as stale (delivery_id, msg_id)
-  where not exists (
-    select from tocsin.deliveries d
-    where d.delivery_id = stale.delivery_id and d.msg_id = stale.msg_id
-      and (d.state = 'sending' or (d.state = 'pending' and d.next_attempt_at <= p_now))
-  );
-end
-$$;
-
-comment on function tocsin.claim_deliveries(int, int, timestamptz) is
-  'Takes up to p_limit due deliveries under a lease and counts the attempt. For service_role.';
-
-create function tocsin.record_attempt(
-  p_delivery_id uuid, p_attempt int, p_outcome text, p_started_at timestamptz,
-  p_finished_at timestamptz, p_next_attempt_at timestamptz default null,
-  p_http_status int default null, p_error text default null, p_response text default null,
-  p_provider_id text default null
-) returns text
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_delivery tocsin.deliveries;
-begin
-  if p_outcome is null or p_outcome not in ('delivered', 'retry', 'dead')
-    or (p_outcome = 'retry' and p_next_attempt_at is null)
-  then
-    raise exception 'An attempt ends as delivered, retry (with its time) or dead, not as "%"',
-      p_outcome using errcode = 'TC014', hint = 'retry needs p_next_attempt_at.';
-  end if;
-
-  select * into v_delivery from tocsin.deliveries where delivery_id = p_delivery_id for update;
-  if not found then
-    return 'stale';
-  end if;
-
-  insert into tocsin.delivery_attempts (delivery_id, attempt, outcome, started_at, finished_at,
-    http_status, error, response, provider_id)
-  values (p_delivery_id, p_attempt, p_outcome, p_started_at, p_finished_at, p_http_status,
-    tocsin_internal.redact(left(p_error, 2000)), tocsin_internal.redact(left(p_response, 2048)),
-    left(p_provider_id, 200))
-  on conflict (delivery_id, attempt) do update
-    set outcome = excluded.outcome, started_at = excluded.started_at,
-      finished_at = excluded.finished_at, http_status = excluded.http_status,
-      error = excluded.error, response = excluded.response, provider_id = excluded.provider_id
-    where delivery_attempts.outcome = 'lost';
-
-  -- Late word of success still counts; late word of anything else does not.
-  if p_outcome <> 'delivered' and (v_delivery.state <> 'sending'
-    or v_delivery.attempt_count <> p_attempt)
-  then
-    return 'stale';
-  end if;
-  if v_delivery.state = 'delivered' then
-    return 'delivered';
-  end if;
-
-  perform pgmq.delete('tocsin_deliveries', v_delivery.msg_id) where v_delivery.msg_id is not null;
-  if p_outcome = 'dead' then
-    perform pgmq.send('tocsin_deliveries_dlq', jsonb_build_object('delivery_id', p_delivery_id));
-  end if;
-  update tocsin.deliveries d
-  set state = case p_outcome when 'retry' then 'pending' else p_outcome end::tocsin.delivery_state,
-    next_attempt_at = coalesce(p_next_attempt_at, d.next_attempt_at),
-    lease_until = null, msg_id = null,
-    last_error = case when p_outcome = 'delivered' then null
-      else tocsin_internal.redact(left(p_error, 2000)) end,
-    delivered_at = case when p_outcome = 'delivered' then p_finished_at end
-  where d.delivery_id = p_delivery_id
-  returning * into v_delivery;
-  return v_delivery.state::text;
-end
-$$;
-
-comment on function tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz,
-  int, text, text, text) is
-  'Records how an attempt ended: delivered, retry (at p_next_attempt_at) or dead. Returns the '
-  'delivery''s state, or stale when the lease was lost. For service_role. Raises TC014.';
-
-create function tocsin.release_deliveries(p_delivery_ids uuid[], p_attempts int[]) returns int
-language plpgsql security definer set search_path = ''
-as $$
-declare
-  v_msg_ids bigint[];
-begin
-  with released as (
-    update tocsin.deliveries d set state = 'pending', lease_until = null,
-      attempt_count = d.attempt_count - 1
-    from unnest(p_delivery_ids, p_attempts) as claim (delivery_id, attempt)
-    where d.delivery_id = claim.delivery_id and d.state = 'sending'
-      and d.attempt_count = claim.attempt
-    returning d.msg_id
-  )
-  select array_agg(msg_id) into v_msg_ids from released;
-  perform pgmq.set_vt('tocsin_deliveries', msg_id, 0)
-  from unnest(v_msg_ids) as msg_id where msg_id is not null;
-  return coalesce(cardinality(v_msg_ids), 0);
-end
-$$;
-
-comment on function tocsin.release_deliveries(uuid[], int[]) is
-  'Gives claims back that were not attempted: deliveries, and for each the attempt that its claim '
-  'began, since only the claim that still holds the lease may. Returns how many. For service_role.';
+  'Puts every due delivery that has no message into the queue, if its channel can be sent to; '
+  'takes back what a sender lost, and gives up what cannot be sent any more. A stage of the heart.';
 
 -- Row-level security and privileges ---------------------------------------------------------------
 
@@ -369,12 +273,3 @@ revoke all on tocsin.deliveries, tocsin.delivery_attempts, tocsin_internal.doorb
 grant select on tocsin.deliveries, tocsin.delivery_attempts to authenticated, service_role;
 
 revoke all on all functions in schema tocsin_internal from public;
-revoke all on function tocsin.check_doorbell(text), tocsin.claim_deliveries(int, int, timestamptz),
-  tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
-    text),
-  tocsin.release_deliveries(uuid[], int[]) from public, anon, authenticated;
-grant execute on function tocsin.check_doorbell(text),
-  tocsin.claim_deliveries(int, int, timestamptz),
-  tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
-    text),
-  tocsin.release_deliveries(uuid[], int[]) to service_role;

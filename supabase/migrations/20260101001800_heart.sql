@@ -25,10 +25,7 @@ declare
   v_token text;
   v_request_id bigint;
 begin
-  if not exists (
-    select from tocsin.deliveries
-    where state = 'pending' and next_attempt_at <= p_now and msg_id is not null
-  ) then
+  if not tocsin_internal.anything_to_send(p_now) then
     return 0;
   end if;
 

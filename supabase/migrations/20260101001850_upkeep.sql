@@ -120,12 +120,38 @@ $$;
 comment on function tocsin_internal.prune_cron_details(timestamptz, int) is
   'Drops Tocsin''s own rows of cron.job_run_details after a day. A step of maintain().';
 
+create function tocsin_internal.prune_channel_secrets(p_now timestamptz, p_limit int) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not tocsin_internal.has_extension('supabase_vault') then
+    return 0;
+  end if;
+  delete from tocsin_internal.old_channel_secrets where signs_until < p_now;
+  -- what has been rotated out, and what was made for a row that was not inserted in the end
+  delete from vault.secrets where id = any (array(
+    select s.id from vault.secrets s
+    where s.name like 'tocsin\_channel\_%' and s.created_at < p_now - interval '1 hour'
+      and not exists (select from tocsin.alert_channels c where c.secret_id = s.id)
+      and not exists (
+        select from tocsin_internal.old_channel_secrets o where o.secret_id = s.id)
+    limit p_limit));
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function tocsin_internal.prune_channel_secrets(timestamptz, int) is
+  'Drops the secrets of channels that sign no more. A step of maintain().';
+
 create function tocsin_internal.upkeep_steps() returns text[]
 language sql immutable set search_path = ''
 as $$
   select array['make_error_partitions', 'prune_buckets', 'prune_counted_runs', 'prune_errors',
     'prune_seen_errors', 'prune_error_counts', 'prune_notifications', 'prune_records',
-    'prune_members', 'prune_cron_details']
+    'prune_members', 'prune_cron_details', 'prune_channel_secrets']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

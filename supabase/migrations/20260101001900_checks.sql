@@ -144,10 +144,11 @@ begin
 
     select string_agg(c.name, ', ') into v_token
     from tocsin.alert_channels c
-    where c.kind = 'webhook' and c.is_enabled
+    where c.kind in ('webhook', 'slack') and c.is_enabled
       and tocsin_internal.read_secret(c.secret_id) is null;
     return query select 'channel secrets', case when v_token is null then 'ok' else 'fail' end,
-      coalesce('These channels cannot sign: ' || v_token, 'Every webhook channel can sign.'),
+      coalesce('The secrets of these channels cannot be read: ' || v_token,
+        'Every secret of a channel can be read.'),
       case when v_token is not null then
         'Delete these channels and make them again: a copied database cannot read the secrets.' end;
   end if;

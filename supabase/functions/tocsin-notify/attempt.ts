@@ -8,7 +8,7 @@ import type { SendResult } from "./channels/channel.ts";
 import type { Attempt } from "./db.ts";
 import type { Deps } from "./deps.ts";
 import { type Claim, notificationSchema } from "./notification.ts";
-import { maxAttempts, waitAfter } from "./retry.ts";
+import { maxAttempts, overloadedWaitMs, waitAfter } from "./retry.ts";
 
 export type AttemptDeps = Pick<Deps, "channels" | "env" | "fetch" | "now" | "random" | "log"> & {
   outgoing: Outgoing;
@@ -24,6 +24,8 @@ export interface Attempted {
   attempt: Attempt;
   /** There was no answer in time: the channel may be down. */
   unanswered: boolean;
+  /** The receiver asked to be left alone, or wants no more. */
+  resting: boolean;
 }
 
 export async function makeAttempt(claim: Claim, deps: AttemptDeps): Promise<Attempted> {
@@ -32,6 +34,8 @@ export async function makeAttempt(claim: Claim, deps: AttemptDeps): Promise<Atte
   const finishedAt = deps.now();
   const next = nextAttempt(claim, result, deps, finishedAt);
   const secrets = secretsOf(claim, deps);
+  const hold = holdOf(result);
+  const isGone = result.outcome === "dead" && result.gone === true;
   return {
     attempt: {
       deliveryId: claim.delivery_id,
@@ -47,9 +51,18 @@ export async function makeAttempt(claim: Claim, deps: AttemptDeps): Promise<Atte
           ? null
           : cutBytes(clean(redact(result.response, secrets)), recordedBytes),
       providerId: result.outcome === "delivered" ? (result.providerId ?? null) : null,
+      holdUntil: hold === undefined ? null : new Date(finishedAt.getTime() + hold),
+      isGone,
     },
+    resting: hold !== undefined || isGone,
     unanswered: result.outcome === "retry" && result.httpStatus === undefined,
   };
+}
+
+/** For how long the receiver asked to be left alone, whatever else is to be sent to it. */
+function holdOf(result: SendResult): number | undefined {
+  if (result.outcome !== "retry") return undefined;
+  return result.retryAfterMs ?? (result.httpStatus === 429 ? overloadedWaitMs : undefined);
 }
 
 async function send(claim: Claim, deps: AttemptDeps, now: Date): Promise<SendResult> {
@@ -83,6 +96,7 @@ async function send(claim: Claim, deps: AttemptDeps, now: Date): Promise<SendRes
         config: claim.channel_config,
         secrets: claim.channel_secrets,
         notification: notification.data,
+        template: claim.template,
       },
       {
         env: deps.env,
@@ -110,12 +124,13 @@ function nextAttempt(
 ): { outcome: Attempt["outcome"]; at: Date | null; error: string | null } {
   if (result.outcome === "delivered") return { outcome: "delivered", at: null, error: null };
   if (result.outcome === "dead") return { outcome: "dead", at: null, error: result.error };
-  const wait = waitAfter(claim.attempt, deps.random, result);
+  const number = claim.attempt - claim.earlier_attempts;
+  const wait = waitAfter(number, deps.random, result);
   if (wait === undefined) {
     return {
       outcome: "dead",
       at: null,
-      error: `${result.error} That was attempt ${claim.attempt} of ${maxAttempts}, the last.`,
+      error: `${result.error} That was attempt ${number} of ${maxAttempts}, the last.`,
     };
   }
   const at = new Date(finishedAt.getTime() + wait);
@@ -139,7 +154,7 @@ function tooOld(what: string): string {
 }
 
 function secretsOf(claim: Claim, deps: AttemptDeps): string[] {
-  const own = ["RESEND_API_KEY", "SUPABASE_SERVICE_ROLE_KEY"].map((name) =>
+  const own = ["RESEND_API_KEY", "TWILIO_AUTH_TOKEN", "SUPABASE_SERVICE_ROLE_KEY"].map((name) =>
     readText(deps.env, name),
   );
   return [

@@ -14,6 +14,7 @@ export function classifyWebhookAnswer(answer: Answer, host: string, now: Date): 
     return {
       outcome: "dead",
       error: `gone: ${host} answered 410 and wants no more. Give the channel a new address.`,
+      gone: true,
       ...seen,
     };
   }
@@ -80,7 +81,7 @@ export function classifyResendError(error: ResendError, now: Date): SendResult {
 }
 
 /** 429 and 503 may say for how long; a 429 that does not is given a minute. */
-function pace(status: number, retryAfter: string | null | undefined, now: Date) {
+export function pace(status: number, retryAfter: string | null | undefined, now: Date) {
   if (status !== 429 && status !== 503) return {};
   const retryAfterMs = parseRetryAfter(retryAfter, now);
   return retryAfterMs === undefined ? { overloaded: status === 429 } : { retryAfterMs };

@@ -1,5 +1,5 @@
 /**
- * The four calls that this function makes to the database, over the Data API. Errors come out as
+ * The calls that this function makes to the database, over the Data API. Errors come out as
  * DatabaseError with a stable code, since `tocsin.doctor()` reads it from pg_net's answers.
  */
 import { createClient } from "@supabase/supabase-js";
@@ -18,6 +18,10 @@ export interface Attempt {
   error: string | null;
   response: string | null;
   providerId: string | null;
+  /** Until when the receiver wants to be left alone. */
+  holdUntil: Date | null;
+  /** The receiver wants no more, of anything. */
+  isGone: boolean;
 }
 
 export type DeliveryState = "delivered" | "pending" | "dead" | "stale";
@@ -37,6 +41,8 @@ export interface Database {
   recordAttempt(attempt: Attempt): Promise<DeliveryState>;
   /** Gives claims back, each only while this claim of it still holds the lease. */
   releaseDeliveries(claims: readonly ClaimKey[]): Promise<number>;
+  /** Ends the emails to the address that has this token; false when none has. */
+  unsubscribe(token: string): Promise<boolean>;
 }
 
 export class DatabaseError extends Error {
@@ -108,6 +114,8 @@ export function createDatabase(
           p_error: attempt.error,
           p_response: attempt.response,
           p_provider_id: attempt.providerId,
+          p_hold_until: attempt.holdUntil?.toISOString() ?? null,
+          p_is_gone: attempt.isGone,
         },
         z.enum(["delivered", "pending", "dead", "stale"]),
       ),
@@ -121,6 +129,8 @@ export function createDatabase(
         },
         z.number().int(),
       ),
+
+    unsubscribe: (token) => call("unsubscribe", { p_token: token }, z.boolean()),
   };
 }
 

@@ -78,6 +78,8 @@ Deno.test("an attempt is recorded with every parameter of the contract", async (
     error: "a.example answered 500.",
     response: "oops",
     providerId: null,
+    holdUntil: new Date("2026-11-21T09:02:00Z"),
+    isGone: false,
   });
   assert.equal(state, "pending");
   assert.deepEqual(JSON.parse(server.received[0]?.body ?? ""), {
@@ -91,6 +93,8 @@ Deno.test("an attempt is recorded with every parameter of the contract", async (
     p_error: "a.example answered 500.",
     p_response: "oops",
     p_provider_id: null,
+    p_hold_until: "2026-11-21T09:02:00.000Z",
+    p_is_gone: false,
   });
 });
 

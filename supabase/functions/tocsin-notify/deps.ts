@@ -26,7 +26,7 @@ export interface Limits {
   /** Deliveries taken in one claim. */
   claim: number;
   leaseSeconds: number;
-  /** Sends at a time: in all, and to one channel. */
+  /** Sends at a time: in all, and to one channel. A channel begins with a few and works its way up. */
   concurrency: number;
   perChannel: number;
   /** Attempts in a row without an answer after which a channel is left alone until the next ring. */
@@ -40,10 +40,10 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  claim: 50,
+  claim: 100,
   leaseSeconds: 120,
-  concurrency: 16,
-  perChannel: 4,
+  concurrency: 48,
+  perChannel: 16,
   unanswered: 5,
   wallMs: 100_000,
   sends: 1_000,

@@ -6,7 +6,8 @@
  * A claim waits in its channel's lane until there is a place. It does not begin when its lease
  * could run out before the longest send is over; it is given back instead, and so is all that was
  * not begun at the end. A channel that does not answer rests: what was claimed for it is kept
- * until the end, lest it be claimed again and again. Every claim is accounted for in the result.
+ * until the end, lest it be claimed again and again; so does one that asks for it. What the database
+ * gave a slot in its provider's pace waits for that. Every claim is accounted for in the result.
  */
 import { messageOf } from "../_shared/log.ts";
 import type { Outgoing } from "../_shared/net/outgoing.ts";
@@ -34,13 +35,23 @@ export type DrainDeps = Omit<AttemptDeps, "outgoing" | "sendTimeoutMs"> & {
 interface Waiting {
   claim: Claim;
   claimedAt: number;
+  /** Its slot in the pace of its provider. */
+  notBefore: number;
 }
 
 interface Lane {
+  kind: string;
   waiting: Waiting[];
   running: number;
+  /** How many at a time: more with each answer, fewer without. */
+  width: number;
   unansweredInARow: number;
+  /** The receiver wants to be left alone: for the rest of this drain, it is. */
+  resting: boolean;
 }
+
+/** With how many sends at a time a channel begins. */
+const firstWidth = 4;
 
 /** Claims kept for resting channels, at which claiming more would mostly claim more of them. */
 const mostHeld = 200;
@@ -64,6 +75,8 @@ export class Drain {
     released: 0,
     unrecorded: 0,
   };
+  /** When the first of what waits for its slot may begin. */
+  #nextSlot = Infinity;
   #running = 0;
   #waiting = 0;
   #begun = 0;
@@ -88,7 +101,7 @@ export class Drain {
         this.#track(this.#release(this.#held.splice(0)));
       }
       if (this.#shouldClaim()) this.#track(this.#claim());
-      if (this.#pending.size === 0) break;
+      if (this.#pending.size === 0 && this.#waiting === 0) break;
       await this.#change();
     }
     this.#over = true;
@@ -143,7 +156,10 @@ export class Drain {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (!this.#stopping()) timer = setTimeout(resolve, this.#timeLeft());
+      if (!this.#stopping()) {
+        const slot = this.#nextSlot - this.#deps.now().getTime();
+        timer = setTimeout(resolve, Math.max(0, Math.min(this.#timeLeft(), slot)));
+      }
       if (this.#changed) resolve();
     });
     clearTimeout(timer);
@@ -167,7 +183,10 @@ export class Drain {
       this.#result.claimed += claims.length + unreadable.length;
       this.#result.unrecorded += unreadable.length;
       if (claims.length + unreadable.length === 0) this.#nothingLeft = true;
-      for (const claim of claims) this.#lane(claim.channel_id).waiting.push({ claim, claimedAt });
+      for (const claim of claims) {
+        const notBefore = claimedAt + claim.wait_ms;
+        this.#lane(claim).waiting.push({ claim, claimedAt, notBefore });
+      }
       this.#waiting += claims.length;
     } catch (error) {
       // The first claim's failure is the caller's to tell; a later one ends the drain early.
@@ -179,10 +198,12 @@ export class Drain {
     }
   }
 
-  #lane(channelId: string): Lane {
+  #lane({ channel_id: channelId, channel_kind: kind }: Claim): Lane {
     let lane = this.#lanes.get(channelId);
     if (lane === undefined) {
-      lane = { waiting: [], running: 0, unansweredInARow: 0 };
+      const width = Math.min(firstWidth, this.#limits.perChannel);
+      const fresh = { waiting: [], running: 0, width, unansweredInARow: 0, resting: false };
+      lane = { kind, ...fresh };
       this.#lanes.set(channelId, lane);
     }
     return lane;
@@ -190,12 +211,18 @@ export class Drain {
 
   /** Begins what has a place, one of each channel in turn so that none crowds out the others. */
   #begin(): void {
+    this.#nextSlot = Infinity;
     let begunOne = true;
     while (begunOne) {
       begunOne = false;
       for (const lane of this.#lanes.values()) {
         if (this.#running >= this.#limits.concurrency || this.#stopping()) return;
-        if (lane.running >= this.#limits.perChannel) continue;
+        if (lane.running >= lane.width) continue;
+        const slot = lane.waiting[0]?.notBefore ?? 0;
+        if (slot > this.#deps.now().getTime() && !this.#isResting(lane)) {
+          this.#nextSlot = Math.min(this.#nextSlot, slot);
+          continue;
+        }
         const next = this.#next(lane);
         if (next === undefined) continue;
         this.#track(this.#attempt(lane, next.claim));
@@ -211,13 +238,17 @@ export class Drain {
     while (next !== undefined) {
       const leaseEnds = next.claimedAt + this.#limits.leaseSeconds * 1_000;
       const endsAtLatest = this.#deps.now().getTime() + this.#limits.sendTimeoutMs + leaseMarginMs;
-      if (lane.unansweredInARow >= this.#limits.unanswered) this.#hold(next.claim);
+      if (this.#isResting(lane)) this.#hold(next.claim);
       else if (endsAtLatest > leaseEnds) late.push(next.claim);
       else break;
       next = this.#take(lane);
     }
     if (late.length > 0) this.#track(this.#releaseLate(late));
     return next;
+  }
+
+  #isResting(lane: Lane): boolean {
+    return lane.resting || lane.unansweredInARow >= this.#limits.unanswered;
   }
 
   #take(lane: Lane): Waiting | undefined {
@@ -251,15 +282,26 @@ export class Drain {
     this.#running += 1;
     lane.running += 1;
     this.#begun += 1;
-    const { attempt, unanswered } = await makeAttempt(claim, {
+    const { attempt, unanswered, resting } = await makeAttempt(claim, {
       ...this.#deps,
       sendTimeoutMs: this.#limits.sendTimeoutMs,
     });
     this.#running -= 1;
     lane.running -= 1;
     lane.unansweredInARow = unanswered ? lane.unansweredInARow + 1 : 0;
+    lane.width = unanswered
+      ? Math.max(1, Math.floor(lane.width / 2))
+      : Math.min(this.#limits.perChannel, lane.width + 1);
+    if (resting) this.#rest(lane);
     // The place is free while this is being recorded.
     this.#track(this.#record(attempt));
+  }
+
+  #rest(lane: Lane): void {
+    const shared = this.#deps.channels.get(lane.kind)?.isShared === true;
+    for (const other of shared ? this.#lanes.values() : [lane]) {
+      if (other.kind === lane.kind) other.resting = true;
+    }
   }
 
   async #record(attempt: Awaited<ReturnType<typeof makeAttempt>>["attempt"]): Promise<void> {

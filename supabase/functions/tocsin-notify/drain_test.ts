@@ -239,7 +239,7 @@ Deno.test(
     const claimNow = db.claimDeliveries;
     db.claimDeliveries = (limit, lease) =>
       db.claims >= 1 ? Promise.reject(down) : claimNow(limit, lease);
-    const result = await drainOf(db, () => taken).run();
+    const result = await drainOf(db, () => taken, { claim: 50 }).run();
     assert.deepEqual(result, counts({ claimed: 50, delivered: 50 }));
   },
 );
@@ -256,7 +256,7 @@ Deno.test("when the time is up nothing begins, and what was not begun is given b
       now += 5_000;
       return taken;
     },
-    { wallMs: 100_000 },
+    { wallMs: 100_000, perChannel: 4 },
     { now: () => new Date(now) },
   ).run();
   assertConserved(result);

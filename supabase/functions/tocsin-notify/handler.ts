@@ -35,6 +35,9 @@ async function handle(
   deps: Deps,
   drainOnce: () => Promise<DrainResult>,
 ): Promise<Response> {
+  const url = new URL(request.url);
+  if (url.pathname.endsWith("/unsubscribe")) return await unsubscribe(request, url, deps);
+
   const token = request.headers.get("x-tocsin-token") ?? "";
   const rung =
     request.method === "POST" &&
@@ -69,6 +72,34 @@ async function handle(
   }
   deps.keepAlive(draining.catch((error: unknown) => logFailure(error, deps)));
   return json(202, { accepted: true });
+}
+
+/**
+ * The unsubscribe button of a mail program (RFC 8058) posts here. To look at the address changes
+ * nothing, since scanners of mail do that.
+ */
+async function unsubscribe(request: Request, url: URL, { db }: Deps): Promise<Response> {
+  await request.body?.cancel();
+  const token = url.searchParams.get("token") ?? "";
+  if (request.method !== "POST") {
+    return text(
+      405,
+      "This address is for your mail program's unsubscribe button. Without one, ask whoever runs " +
+        "Tocsin to take your address out of the channel.",
+    );
+  }
+  const isKnown = /^[\w-]{16,128}$/.test(token) && (await db.unsubscribe(token));
+  return isKnown
+    ? text(200, "You will get no more emails from this channel.")
+    : text(404, "This is no address for unsubscribing, or its channel is gone already.");
+}
+
+function text(status: number, body: string): Response {
+  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  return new Response(body, {
+    status,
+    headers: status === 405 ? { ...headers, allow: "POST" } : headers,
+  });
 }
 
 /**

@@ -22,13 +22,64 @@ const heldRun = z.object({
   run_url: text,
 });
 
+export const purposes = [
+  "first",
+  "summary",
+  "digest",
+  "resolved",
+  "repeat",
+  "escalation",
+  "test",
+] as const;
+export const severities = ["low", "medium", "high"] as const;
+
+const measure = z
+  .number()
+  .nullish()
+  .transform((value) => value ?? null);
+
+const alert = z.object({
+  alert_id: text,
+  state: text,
+  value: measure,
+  threshold: measure,
+  unit: text,
+  sample: measure,
+  since: text,
+  resolved_at: text,
+});
+
+const item = z.object({
+  title: text,
+  severity: text,
+  occurred_at: text,
+  workflow_id: text,
+  run_id: text,
+  run_url: text,
+  message: text,
+});
+
+/** What may be missing, or null, is null; an empty list where it is a list. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value): z.output<T> | null => value ?? null);
+const listOf = <T extends z.ZodType>(schema: T) =>
+  z
+    .array(schema)
+    .nullish()
+    .transform((value): z.output<T>[] => value ?? []);
+
 export const notificationSchema = z.object({
   version: z.literal(1),
   notification_id: z.string(),
-  purpose: z.enum(["first", "summary", "test"]),
+  purpose: z.enum(purposes),
   kind: z.string(),
-  severity: z.enum(["low", "medium", "high"]),
-  setting: z.object({ setting_id: text, name: text }),
+  severity: z.enum(severities),
+  /** One sentence; null: stored by an older version, and told from kind and event. */
+  title: text,
+  facts: listOf(z.object({ label, value: label })),
+  setting: optional(z.object({ setting_id: text, name: text })).transform(
+    (value) => value ?? { setting_id: null, name: null },
+  ),
   project_id: label,
   workflow_id: label,
   workflow_name: text,
@@ -50,6 +101,8 @@ export const notificationSchema = z.object({
     })
     .nullish()
     .transform((value) => value ?? null),
+  alert: optional(alert),
+  items: listOf(item),
   held_back: z
     .object({ count, since: text, until: text, runs: z.array(heldRun).default([]) })
     .nullish()
@@ -62,6 +115,7 @@ export const notificationSchema = z.object({
 });
 
 export type Notification = z.infer<typeof notificationSchema>;
+export type Item = z.infer<typeof item>;
 export type HeldRun = z.infer<typeof heldRun>;
 
 const instant = z.string().transform((value, context) => {
@@ -75,6 +129,8 @@ const instant = z.string().transform((value, context) => {
 export const claimSchema = z.object({
   delivery_id: z.uuid(),
   attempt: z.number().int().positive(),
+  /** Of these, so many were made before it was replayed. */
+  earlier_attempts: count.nullish().transform((value) => value ?? 0),
   channel_id: z.string(),
   channel_kind: z.string(),
   channel_name: label,
@@ -83,7 +139,15 @@ export const claimSchema = z.object({
     .array(z.string())
     .nullish()
     .transform((value) => value ?? []),
+  /** When it was made, or last replayed. */
   created_at: instant,
+  /** How long its sending has to wait, for the pace of its provider. */
+  wait_ms: z
+    .number()
+    .nullish()
+    .transform((value) => Math.max(0, value ?? 0)),
+  /** What its setting says instead of the usual text. */
+  template: text,
   notification: z.unknown(),
 });
 

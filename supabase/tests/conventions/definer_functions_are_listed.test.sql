@@ -11,10 +11,14 @@ select bag_eq($$
   where p.pronamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
     and p.prosecdef
 $$, array[
+  'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
+  'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
+  'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',
+  'tocsin.unsubscribe(text,timestamp with time zone)',
   'tocsin.check_doorbell(text)',
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
-    'timestamp with time zone,integer,text,text,text)',
+    'timestamp with time zone,integer,text,text,text,timestamp with time zone,boolean)',
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin_internal.capture_runs()',

@@ -9,10 +9,11 @@ select bag_eq($$
     and has_function_privilege('service_role', p.oid, 'execute')
     and not has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
+  'tocsin.unsubscribe(text,timestamp with time zone)',
   'tocsin.check_doorbell(text)',
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
-    'timestamp with time zone,integer,text,text,text)',
+    'timestamp with time zone,integer,text,text,text,timestamp with time zone,boolean)',
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin.announce_environment(text,text)',

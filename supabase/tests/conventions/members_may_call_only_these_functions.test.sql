@@ -12,6 +12,10 @@ select bag_eq($$
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
   'tocsin.channel_secret(uuid)',
+  'tocsin.retry_delivery(uuid,timestamp with time zone)',
+  'tocsin.rotate_channel_secret(uuid,interval,timestamp with time zone)',
+  'tocsin.send_test_alert(uuid,timestamp with time zone)',
+  'tocsin.template_placeholders()',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.my_project_ids(tocsin.member_role)',
   'tocsin.page_run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,'
@@ -47,6 +51,11 @@ select bag_eq($$
   where p.pronamespace = 'tocsin_internal'::regnamespace
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
+  'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
+  'tocsin_internal.editable_channel(uuid)',
+  'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
+  'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',
+  'tocsin_internal.template_problem(text)',
   'tocsin_internal.bin_value(integer)',
   'tocsin_internal.count_errors(timestamp with time zone,timestamp with time zone,interval,text,'
     'text,text,text,text,uuid,text,text,text)',

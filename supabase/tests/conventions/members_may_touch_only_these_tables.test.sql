@@ -17,6 +17,8 @@ $$, array[
   'tocsin.alert_transitions: select',
   'tocsin.alerts: select',
   'tocsin.alert_setting_channels: delete, insert, select',
+  'tocsin.channel_states: select',
+  'tocsin.send_paces: select, update',
   'tocsin.alert_settings: delete, insert, select, update',
   'tocsin.backfills: select',
   'tocsin.deliveries: select',

@@ -19,7 +19,14 @@ export type SendResult =
       /** The receiver is overrun: it timed out, or said so. */
       overloaded?: boolean;
     }
-  | { outcome: "dead"; error: string; httpStatus?: number; response?: string };
+  | {
+      outcome: "dead";
+      error: string;
+      httpStatus?: number;
+      response?: string;
+      /** The receiver wants no more, of anything. */
+      gone?: boolean;
+    };
 
 export interface Message<Config> {
   deliveryId: string;
@@ -28,6 +35,8 @@ export interface Message<Config> {
   /** Newest first. */
   secrets: readonly string[];
   notification: Notification;
+  /** What the setting says instead of the usual text. */
+  template: string | null;
 }
 
 export interface SendContext {
@@ -48,6 +57,8 @@ export interface Channel<Schema extends z.ZodType = z.ZodType> {
    * repetition from a new message. Without it, until the attempts are used up.
    */
   repeatableForMs?: number;
+  /** All channels of the kind go to one provider: when it asks for a pause, all of them pause. */
+  isShared?: boolean;
   send(message: Message<z.infer<Schema>>, context: SendContext): Promise<SendResult>;
   /** Values in its config that must not appear in what is recorded. */
   secretsOf?(config: z.infer<Schema>): string[];
@@ -57,6 +68,7 @@ export interface Channel<Schema extends z.ZodType = z.ZodType> {
 export interface AnyChannel {
   kind: string;
   repeatableForMs: number | undefined;
+  isShared?: boolean;
   /** Parses the config and sends; a config that is wrong is dead at once, with what is wrong. */
   send(message: Message<unknown>, context: SendContext): Promise<SendResult>;
   secretsOf(config: unknown): string[];
@@ -66,6 +78,7 @@ export function defineChannel<Schema extends z.ZodType>(channel: Channel<Schema>
   return {
     kind: channel.kind,
     repeatableForMs: channel.repeatableForMs,
+    isShared: channel.isShared ?? false,
     async send(message, context) {
       const config = channel.config.safeParse(message.config);
       if (!config.success) {

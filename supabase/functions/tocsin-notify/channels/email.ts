@@ -1,6 +1,7 @@
 /**
  * Email by Resend. The delivery's id is the Idempotency-Key, which Resend remembers for 24 hours:
- * a repetition after that could arrive twice, so there is none.
+ * a repetition after that could arrive twice, so there is none. Each recipient has a delivery of their
+ * own, and can unsubscribe with their mail program's button.
  *
  * The SDK composes the request; what it would do with fetch is done here, since it follows
  * redirects, has no limit of time or size, and takes no fetch of one's own.
@@ -8,34 +9,41 @@
 import { Resend } from "resend";
 import { z } from "zod";
 import { type Env, readText, readUrl } from "../../_shared/env.ts";
-import { messageOf } from "../../_shared/log.ts";
 import { cutBytes, oneLine } from "../../_shared/text.ts";
 import { classifyResendError } from "../classify.ts";
 import { renderEmail } from "../render/email.ts";
 import { defineChannel, type SendContext, type SendResult } from "./channel.ts";
+import { askProvider, parseJson, unset } from "./provider.ts";
 
 const config = z.object({
   to: z.array(z.string().min(3)).min(1).max(50),
   from: z.string().min(3).nullish(),
+  unsubscribe_token: z
+    .string()
+    .regex(/^[\w-]{16,128}$/)
+    .nullish(),
 });
 
 const sent = z.object({ id: z.string() });
 const refusal = z.object({ name: z.string(), message: z.string() });
-const maxAnswerBytes = 64 * 1024;
 
 export const emailChannel = defineChannel({
   kind: "email",
   config,
+  isShared: true,
   repeatableForMs: 24 * 60 * 60 * 1000,
 
-  async send({ deliveryId, config, notification }, context) {
+  async send({ deliveryId, config, notification, template }, context) {
     const { env } = context;
     const key = readText(env, "RESEND_API_KEY");
     const from = config.from ?? readText(env, "TOCSIN_EMAIL_FROM");
     if (key === undefined) return unset("RESEND_API_KEY", "re_…");
     if (from === undefined) return unset("TOCSIN_EMAIL_FROM", '"Tocsin <alerts@your-domain>"');
 
-    const email = renderEmail(notification, { dashboardUrl: readUrl(env, "TOCSIN_DASHBOARD_URL") });
+    const email = renderEmail(notification, {
+      dashboardUrl: readUrl(env, "TOCSIN_DASHBOARD_URL"),
+      template,
+    });
     const resend = new ResendOverFetch(key, env, context);
     await resend.emails.send(
       {
@@ -44,7 +52,11 @@ export const emailChannel = defineChannel({
         subject: email.subject,
         html: email.html,
         text: email.text,
-        headers: { "Auto-Submitted": "auto-generated", "X-Entity-Ref-ID": deliveryId },
+        headers: {
+          "Auto-Submitted": "auto-generated",
+          "X-Entity-Ref-ID": deliveryId,
+          ...unsubscribeHeaders(env, config.unsubscribe_token),
+        },
         tags: [
           { name: "tocsin_kind", value: tag(notification.kind) },
           { name: "tocsin_severity", value: tag(notification.severity) },
@@ -55,12 +67,20 @@ export const emailChannel = defineChannel({
     );
     return resend.result;
   },
+
+  secretsOf: (config) => (config.unsubscribe_token == null ? [] : [config.unsubscribe_token]),
 });
 
-function unset(name: string, example: string): SendResult {
+/**
+ * The mail program's own button (RFC 8058): it posts to this address, without a session. The
+ * token is the recipient's; it opens nothing else.
+ */
+function unsubscribeHeaders(env: Env, token: string | null | undefined): Record<string, string> {
+  const url = readUrl(env, "SUPABASE_URL");
+  if (url === undefined || token == null) return {};
   return {
-    outcome: "retry",
-    error: `The function secret ${name} is not set. Run: supabase secrets set ${name}=${example}`,
+    "List-Unsubscribe": `<${url}/functions/v1/tocsin-notify/unsubscribe?token=${token}>`,
+    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
   };
 }
 
@@ -88,63 +108,28 @@ class ResendOverFetch extends Resend {
   }
 
   async #exchange(url: string, options: RequestInit): Promise<SendResult> {
-    const { fetch, now, timeoutMs } = this.#context;
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), timeoutMs);
-    try {
-      const answer = await fetch(url, { ...options, redirect: "manual", signal: abort.signal });
-      const response = await readLimited(answer);
-      if (answer.ok) {
-        const { data } = sent.safeParse(parseJson(response));
-        return {
-          outcome: "delivered",
-          httpStatus: answer.status,
-          response,
-          ...(data === undefined ? {} : { providerId: data.id }),
-        };
-      }
-      const { data } = refusal.safeParse(parseJson(response));
-      return classifyResendError(
-        {
-          status: answer.status,
-          name: data?.name ?? "without a reason",
-          message: data?.message ?? cutBytes(oneLine(response), 200),
-          retryAfter: answer.headers.get("retry-after"),
-          response,
-        },
-        now(),
-      );
-    } catch (error) {
-      return abort.signal.aborted
-        ? {
-            outcome: "retry",
-            error: `Resend did not answer within ${timeoutMs / 1000} s.`,
-            overloaded: true,
-          }
-        : { outcome: "retry", error: `Resend cannot be reached: ${messageOf(error)}` };
-    } finally {
-      clearTimeout(timer);
+    const answer = await askProvider("Resend", url, options, this.#context);
+    if ("outcome" in answer) return answer;
+    const { status, body: response } = answer;
+    if (answer.isOk) {
+      const { data } = sent.safeParse(parseJson(response));
+      return {
+        outcome: "delivered",
+        httpStatus: status,
+        response,
+        ...(data === undefined ? {} : { providerId: data.id }),
+      };
     }
-  }
-}
-
-async function readLimited(answer: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of answer.body ?? []) {
-    const room = maxAnswerBytes - bytes;
-    text += decoder.decode(chunk.subarray(0, room), { stream: true });
-    bytes += chunk.length;
-    if (bytes >= maxAnswerBytes) break;
-  }
-  return text;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    const { data } = refusal.safeParse(parseJson(response));
+    return classifyResendError(
+      {
+        status,
+        name: data?.name ?? "without a reason",
+        message: data?.message ?? cutBytes(oneLine(response), 200),
+        retryAfter: answer.retryAfter,
+        response,
+      },
+      this.#context.now(),
+    );
   }
 }

@@ -28,7 +28,14 @@ function send(
   config: unknown = { to: ["ops@shop.example", "b@shop.example"] },
 ) {
   return emailChannel.send(
-    { deliveryId, channelName: "Ops mail", config, secrets: [], notification: notification() },
+    {
+      deliveryId,
+      channelName: "Ops mail",
+      config,
+      secrets: [],
+      notification: notification(),
+      template: null,
+    },
     context,
   );
 }

@@ -8,6 +8,7 @@ import { classifyWebhookAnswer, classifyWebhookFailure } from "../classify.ts";
 import { renderWebhook } from "../render/webhook.ts";
 import { SecretError, signWebhook } from "../sign.ts";
 import { defineChannel, type SendResult } from "./channel.ts";
+import { customHeaders } from "./headers.ts";
 
 const config = z.object({
   url: z.string().min(1),
@@ -17,16 +18,12 @@ const config = z.object({
     .transform((value) => value ?? {}),
 });
 
-/** Headers that are Tocsin's or HTTP's own; a channel's headers cannot set them. */
-const reserved =
-  /^(webhook-.*|content-.*|host|user-agent|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|accept-encoding|proxy-.*)$/;
-
 export const webhookChannel = defineChannel({
   kind: "webhook",
   config,
 
-  async send({ deliveryId, config, secrets, notification }, { outgoing, now }) {
-    const body = renderWebhook(notification);
+  async send({ deliveryId, config, secrets, notification, template }, { outgoing, now }) {
+    const body = renderWebhook(notification, { template });
     let signature;
     try {
       signature = signWebhook(`msg_${deliveryId}`, now(), body, secrets);
@@ -57,13 +54,4 @@ function unsigned(error: SecretError): SendResult {
     outcome: "retry",
     error: `${error.message} Set the channel's secret; tocsin.doctor() tells if Vault cannot be read.`,
   };
-}
-
-function customHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    const lower = name.trim().toLowerCase();
-    if (!reserved.test(lower)) kept[lower] = value.trim();
-  }
-  return kept;
 }

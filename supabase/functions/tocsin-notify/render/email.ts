@@ -19,6 +19,7 @@ export function renderEmailText(story: Story): string {
     `${story.kicker.toUpperCase()}${story.tone === "test" ? "" : ` (${story.severity})`}`,
     `${story.title}\n${story.lead}`,
   ];
+  if (story.custom !== undefined) parts.push(story.custom);
   if (story.error !== undefined) {
     parts.push(`${story.error.label}\n${indent(story.error.text)}`);
   }

@@ -18,6 +18,7 @@ const light: Record<Story["tone"], Tone> = {
   medium: { bar: "#d08700", text: "#86500a", tint: "#fdf2da" },
   low: { bar: "#3473b7", text: "#235487", tint: "#e8f0f9" },
   test: { bar: "#3c8455", text: "#2a633d", tint: "#e7f3ea" },
+  resolved: { bar: "#3c8455", text: "#2a633d", tint: "#e7f3ea" },
 };
 
 const dark: Record<Story["tone"], Tone> = {
@@ -25,6 +26,7 @@ const dark: Record<Story["tone"], Tone> = {
   medium: { bar: "#e9a23b", text: "#fdc773", tint: "#382609" },
   low: { bar: "#6ba8e6", text: "#9fcbf8", tint: "#13293e" },
   test: { bar: "#63b37e", text: "#97d7ab", tint: "#142c1c" },
+  resolved: { bar: "#63b37e", text: "#97d7ab", tint: "#142c1c" },
 };
 
 const sans = raw("-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif");
@@ -56,6 +58,7 @@ ${styleSheet(dark[story.tone])}
 <tr><td class="bar" height="6" style="height:6px;line-height:6px;font-size:0;background:${tone.bar};border-radius:11px 11px 0 0">&nbsp;</td></tr>
 <tr><td class="cell" style="padding:28px 32px 32px;font-family:${sans}">
 ${heading(story, tone)}
+${customText(story)}
 ${errorBlock(story, tone)}
 ${factsTable(story.facts)}
 ${button(story)}
@@ -117,10 +120,16 @@ function brandRow({ tone, kicker }: Story): Html {
 }
 
 function heading({ tone: name, kicker, severity, title, lead }: Story, tone: Tone): Html {
-  const word = name === "test" ? kicker : severity;
+  const word = name === "test" || name === "resolved" ? kicker : severity;
   return markup`<table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td class="pill" style="background:${tone.tint};color:${tone.text};border-radius:99px;padding:5px 11px;font:600 12px/1.2 ${sans}">${word}</td></tr></table>
 <h1 class="title" style="margin:14px 0 6px;font:700 26px/1.2 ${sans};letter-spacing:-.015em;color:#1c1a17;word-break:break-word">${title}</h1>
 <p class="lead" style="margin:0;font:400 15px/1.5 ${sans};color:#6f6a60;word-break:break-word">${lead}</p>`;
+}
+
+/** The setting's own words: text, whose lines stay lines. */
+function customText({ custom }: Story): Html | undefined {
+  if (custom === undefined) return undefined;
+  return markup`<div class="value" dir="auto" style="margin-top:18px;font:400 15px/1.6 ${sans};color:#1c1a17;white-space:pre-wrap;word-break:break-word;overflow-wrap:anywhere">${custom}</div>`;
 }
 
 function errorBlock({ error }: Story, tone: Tone): Html | undefined {

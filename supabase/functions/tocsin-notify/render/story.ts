@@ -4,12 +4,25 @@
  */
 import { redact } from "../../_shared/redact.ts";
 import { clean, cut, oneLine } from "../../_shared/text.ts";
-import type { HeldRun, Notification } from "../notification.ts";
-import { clock, day, dayAndClock, duration, parseTime, plural, span } from "./time.ts";
+import type { HeldRun, Item, Notification } from "../notification.ts";
+import { fillTemplate, type Filled } from "./template.ts";
+import {
+  clock,
+  day,
+  dayAndClock,
+  duration,
+  lasted,
+  parseTime,
+  plural,
+  quantity,
+  span,
+} from "./time.ts";
 
 export const subjectMax = 150;
 const messageMax = 3_000;
 const listed = 5;
+const mostItems = 10;
+const mostFacts = 12;
 
 export interface Fact {
   label: string;
@@ -32,11 +45,13 @@ export interface Story {
   subject: string;
   /** What a list of mails shows after the subject. */
   preview: string;
-  tone: "high" | "medium" | "low" | "test";
+  tone: "high" | "medium" | "low" | "test" | "resolved";
   severity: string;
   kicker: string;
   title: string;
   lead: string;
+  /** The setting's own words, in place of error and facts. */
+  custom: string | undefined;
   error: { label: string; text: string } | undefined;
   facts: Fact[];
   more: { heading: string; span: string; runs: ListedRun[]; hidden: string } | undefined;
@@ -50,12 +65,16 @@ export interface Story {
 
 export interface StoryOptions {
   dashboardUrl?: string | undefined;
+  /** What the setting says instead of the usual text. */
+  template?: string | null | undefined;
 }
 
 export function tellStory(notification: Notification, options: StoryOptions = {}): Story {
-  const { event } = notification;
+  const { event, purpose } = notification;
   const runUrl = linkOf(event?.run_url);
   const dashboard = linkOf(options.dashboardUrl);
+  const usual = openingOf(notification);
+  const custom = customOf(notification, usual.title, options);
   const action =
     runUrl !== undefined
       ? { label: "Open the run", href: runUrl }
@@ -64,31 +83,48 @@ export function tellStory(notification: Notification, options: StoryOptions = {}
         : undefined;
   const message = event?.message ?? "";
   return {
-    ...openingOf(notification),
-    tone: notification.purpose === "test" ? "test" : notification.severity,
+    ...usual,
+    ...(custom === undefined
+      ? { custom: undefined }
+      : {
+          title: custom.headline,
+          subject: subjectOf(custom.headline),
+          custom: custom.body === "" ? undefined : custom.body,
+        }),
+    tone: purpose === "test" || purpose === "resolved" ? purpose : notification.severity,
     severity: `${capital(notification.severity)} severity`,
     error:
-      event === null
+      event === null || custom !== undefined
         ? undefined
         : {
             label:
-              [notification.purpose === "summary" ? "The newest" : "", line(event.error_type, 80)]
+              [purpose === "summary" ? "The newest" : "", line(event.error_type, 80)]
                 .filter(Boolean)
                 .join(": ") || "Error",
             text: block(message) || "No reason was given.",
           },
-    facts: factsOf(notification, runUrl),
-    more: moreOf(notification),
+    facts: custom === undefined ? factsOf(notification, runUrl) : [],
+    more: itemsOf(notification) ?? moreOf(notification),
     action,
     dashboard: action?.href === dashboard ? undefined : dashboard,
     ...reasonOf(notification),
   };
 }
 
+/** The setting's own words; a test that no setting asked for has none. */
+function customOf(
+  notification: Notification,
+  title: string,
+  { template, dashboardUrl }: StoryOptions,
+): Filled | undefined {
+  return template == null ? undefined : fillTemplate(template, notification, title, dashboardUrl);
+}
+
 type Opening = Pick<Story, "subject" | "preview" | "kicker" | "title" | "lead">;
 
 function openingOf(notification: Notification): Opening {
   const { purpose, event, held_back: held } = notification;
+  const title = line(notification.title, 300);
   const setting = line(notification.setting.name, 80);
   const at = parseTime(event?.occurred_at ?? notification.decided_at);
   const when = at === undefined ? "" : dayAndClock(at);
@@ -103,6 +139,16 @@ function openingOf(notification: Notification): Opening {
         "You asked for this test" +
         (setting === "" ? "." : ` of “${setting}”.`) +
         " Nothing failed. A real alert takes the very same path.",
+    };
+  }
+
+  if (title !== "") {
+    return {
+      subject: subjectOf(title),
+      preview: previewOf(notification, when),
+      kicker: kickers[purpose],
+      title,
+      lead: leadOf(notification, when),
     };
   }
 
@@ -141,6 +187,39 @@ function openingOf(notification: Notification): Opening {
   };
 }
 
+const kickers: Record<Notification["purpose"], string> = {
+  first: "Alert",
+  summary: "Summary",
+  digest: "Digest",
+  resolved: "Resolved",
+  repeat: "Still firing",
+  escalation: "Nobody has acknowledged this",
+  test: "Test message",
+};
+
+function previewOf({ event, facts, items }: Notification, when: string): string {
+  const [newest] = items;
+  return (
+    line(firstLine(event?.message), 120) ||
+    line(newest?.title, 120) ||
+    line(facts.map(({ label, value }) => `${label}: ${value}`).join(", "), 120) ||
+    when
+  );
+}
+
+/** When it was, and for how long, as far as that is known. */
+function leadOf({ alert, held_back: held }: Notification, when: string): string {
+  const since = parseTime(alert?.since);
+  const until = parseTime(alert?.resolved_at);
+  if (since !== undefined && until !== undefined) {
+    return `It lasted ${lasted(since, until)}: from ${span(since, until)}`;
+  }
+  if (since !== undefined) return `Since ${dayAndClock(since)}`;
+  const from = parseTime(held?.since);
+  const to = parseTime(held?.until);
+  return from === undefined || to === undefined ? when : `From ${span(from, to)}`;
+}
+
 function subjectOf(text: string): string {
   return cut(`[Tocsin] ${oneLine(text)}`, subjectMax);
 }
@@ -151,6 +230,12 @@ function factsOf(notification: Notification, runUrl: string | undefined): Fact[]
   const add = (label: string, value: string, more: Partial<Fact> = {}) => {
     if (value !== "") facts.push({ label, value, code: false, ...more });
   };
+  if (notification.facts.length > 0) {
+    for (const fact of notification.facts.slice(0, mostFacts)) {
+      add(line(fact.label, 60), line(fact.value, 500));
+    }
+    return facts;
+  }
   if (notification.purpose === "test" && event === null) {
     const at = parseTime(notification.decided_at);
     add("Sent", at === undefined ? "" : dayAndClock(at));
@@ -167,8 +252,41 @@ function factsOf(notification: Notification, runUrl: string | undefined): Fact[]
   if (event?.attempt != null) add("Attempt", event.attempt.toLocaleString("en"));
   const at = parseTime(event?.occurred_at);
   add("Failed", at === undefined ? "" : dayAndClock(at));
+  const { alert } = notification;
+  add("Value", quantity(alert?.value, line(alert?.unit, 20)));
+  add("Limit", quantity(alert?.threshold, line(alert?.unit, 20)));
   add("Project", line(notification.project_id, 120), { code: true });
   return facts;
+}
+
+/** What a group or a digest tells of, newest first. */
+function itemsOf({ purpose, items, held_back: held, decided_at }: Notification): Story["more"] {
+  if (items.length === 0) return undefined;
+  const shown = items.slice(0, mostItems);
+  const hidden = Math.max(items.length, held?.count ?? 0) - shown.length;
+  const today = parseTime(decided_at) ?? new Date(0);
+  return {
+    heading: purpose === "digest" ? "What happened meanwhile" : "What it tells of",
+    span: "",
+    runs: shown.map((item) => listedItem(item, today)),
+    hidden: hidden <= 0 ? "" : `and ${hidden.toLocaleString("en")} more`,
+  };
+}
+
+function listedItem(item: Item, today: Date): ListedRun {
+  return {
+    time: shortTime(item.occurred_at, today),
+    run: line(item.title, 140) || shortId(line(item.run_id, 60)),
+    node: "",
+    message: line(item.message, 140),
+    href: linkOf(item.run_url),
+  };
+}
+
+function shortTime(text: string | null, today: Date): string {
+  const at = parseTime(text);
+  if (at === undefined) return "";
+  return day(at) === day(today) ? clock(at) : `${day(at)} ${clock(at)}`;
 }
 
 function moreOf({ purpose, held_back: held }: Notification): Story["more"] {
@@ -190,9 +308,8 @@ function moreOf({ purpose, held_back: held }: Notification): Story["more"] {
 }
 
 function listedRun(run: HeldRun, today: Date): ListedRun {
-  const at = parseTime(run.occurred_at);
   return {
-    time: at === undefined ? "" : day(at) === day(today) ? clock(at) : `${day(at)} ${clock(at)}`,
+    time: shortTime(run.occurred_at, today),
     run: shortId(line(run.run_id, 60)),
     node: line(run.node, 60),
     message: line(run.message, 140),
@@ -236,7 +353,7 @@ function shortId(id: string): string {
     : id;
 }
 
-function firstLine(text: string | null | undefined): string {
+export function firstLine(text: string | null | undefined): string {
   return (
     clean(text ?? "")
       .trim()
@@ -244,7 +361,7 @@ function firstLine(text: string | null | undefined): string {
   );
 }
 
-function line(text: string | null | undefined, max: number): string {
+export function line(text: string | null | undefined, max: number): string {
   return cut(redact(oneLine(text ?? "")), max);
 }
 

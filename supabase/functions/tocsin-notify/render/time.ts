@@ -44,3 +44,24 @@ export function duration(seconds: number): string {
 export function plural(count: number, noun: string): string {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** `34 %`, `1.25 s`; just the number where there is no unit. */
+export function quantity(value: number | null | undefined, unit: string | null): string {
+  if (value == null) return "";
+  const number = value.toLocaleString("en", { maximumFractionDigits: 2 });
+  return unit === null || unit === "" ? number : `${number} ${unit}`;
+}
+
+/** How long from one time to another, in its largest whole unit: `25 minutes`. */
+export function lasted(from: Date, to: Date): string {
+  const seconds = Math.max(0, Math.round((to.getTime() - from.getTime()) / 1000));
+  const units: [number, string][] = [
+    [86_400, "day"],
+    [3_600, "hour"],
+    [60, "minute"],
+  ];
+  for (const [size, name] of units) {
+    if (seconds >= 2 * size || seconds === size) return plural(Math.round(seconds / size), name);
+  }
+  return seconds >= 60 ? duration(Math.round(seconds / 60) * 60) : plural(seconds, "second");
+}

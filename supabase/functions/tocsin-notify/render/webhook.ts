@@ -6,17 +6,45 @@
 import { redact } from "../../_shared/redact.ts";
 import { byteLength, clean, cut } from "../../_shared/text.ts";
 import type { Notification } from "../notification.ts";
+import { fillTemplate } from "./template.ts";
+import { tellStory } from "./story.ts";
+import type { WebhookBody, WebhookType } from "./webhook_schema.ts";
 
 export const maxBodyBytes = 20_000;
+const mostFacts = 12;
 
-export type WebhookType = "run.failed" | "run.failed.summary" | "test";
-
-export function webhookType(notification: Notification): WebhookType {
-  if (notification.purpose === "test") return "test";
-  return notification.purpose === "summary" ? "run.failed.summary" : "run.failed";
+export function webhookType({ purpose, kind }: Notification): WebhookType {
+  switch (purpose) {
+    case "test":
+    case "digest":
+      return purpose;
+    case "summary":
+      return kind === "run_failed" ? "run.failed.summary" : "alert.summary";
+    case "repeat":
+      return "alert.repeated";
+    case "escalation":
+      return "alert.escalated";
+    case "resolved":
+      return "alert.resolved";
+    case "first":
+      return firstTypes[kind] ?? "alert.firing";
+  }
 }
 
-export function renderWebhook(notification: Notification): string {
+const firstTypes: Record<string, WebhookType> = {
+  run_failed: "run.failed",
+  error_occurred: "error.occurred",
+  error_new: "error.new",
+  error_regressed: "error.regressed",
+  channel_disabled: "channel.disabled",
+};
+
+export interface WebhookOptions {
+  /** What the setting says instead of the usual text. */
+  template?: string | null | undefined;
+}
+
+export function renderWebhook(notification: Notification, options: WebhookOptions = {}): string {
   // From the gentlest to the harshest; the last one fits whatever comes.
   const limits = [
     { message: Infinity, runMessage: Infinity, runs: Infinity, other: Infinity },
@@ -27,7 +55,7 @@ export function renderWebhook(notification: Notification): string {
   ];
   let body = "";
   for (const limit of limits) {
-    body = JSON.stringify(payload(notification, limit));
+    body = JSON.stringify(payload(notification, options, limit));
     if (byteLength(body) < maxBodyBytes) return body;
   }
   return body;
@@ -40,7 +68,11 @@ interface Limits {
   other: number;
 }
 
-function payload(notification: Notification, limits: Limits) {
+function payload(
+  notification: Notification,
+  { template }: WebhookOptions,
+  limits: Limits,
+): WebhookBody {
   let truncated = false;
   const limit = (text: string | null, max: number): string | null => {
     if (text === null) return null;
@@ -53,12 +85,26 @@ function payload(notification: Notification, limits: Limits) {
   const heldRuns = held?.runs.slice(0, limits.runs) ?? [];
   truncated ||= heldRuns.length < (held?.runs.length ?? 0);
 
+  const title = tellStory(notification).title;
+  const words = template == null ? null : fillTemplate(template, notification, title, undefined);
+  const items = notification.items.slice(0, limits.runs);
+  truncated ||= items.length < notification.items.length;
+
   const data = {
     version: notification.version,
     notification_id: notification.notification_id,
     purpose: notification.purpose,
     kind: notification.kind,
     severity: notification.severity,
+    title: short(title),
+    text: words && {
+      headline: limit(words.headline, limits.other) ?? "",
+      body: limit(words.body, limits.message) ?? "",
+    },
+    facts: notification.facts.slice(0, mostFacts).map(({ label, value }) => ({
+      label: limit(label, limits.other) ?? "",
+      value: limit(value, limits.other) ?? "",
+    })),
     setting: {
       setting_id: notification.setting.setting_id,
       name: short(notification.setting.name),
@@ -77,6 +123,25 @@ function payload(notification: Notification, limits: Limits) {
       attempt: event.attempt,
       run_url: linkable(event.run_url, limits.other),
     },
+    alert: notification.alert && {
+      alert_id: notification.alert.alert_id,
+      state: notification.alert.state,
+      value: notification.alert.value,
+      threshold: notification.alert.threshold,
+      unit: short(notification.alert.unit),
+      sample: notification.alert.sample,
+      since: notification.alert.since,
+      resolved_at: notification.alert.resolved_at,
+    },
+    items: items.map((item) => ({
+      title: limit(item.title, limits.other),
+      severity: item.severity,
+      occurred_at: item.occurred_at,
+      workflow_id: short(item.workflow_id),
+      run_id: short(item.run_id),
+      run_url: linkable(item.run_url, limits.other),
+      message: limit(item.message, limits.runMessage),
+    })),
     held_back: held && {
       count: held.count,
       since: held.since,
@@ -95,7 +160,7 @@ function payload(notification: Notification, limits: Limits) {
   return {
     type: webhookType(notification),
     timestamp: timestamp(notification.decided_at),
-    data: truncated ? { ...data, truncated } : data,
+    data: truncated ? { ...data, truncated: true } : data,
   };
 }
 

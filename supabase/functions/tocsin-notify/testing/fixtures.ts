@@ -66,12 +66,15 @@ export function claim(overrides: Partial<Claim> = {}): Claim {
   return {
     delivery_id: `00000000-0000-4000-8000-${String(lastId).padStart(12, "0")}`,
     attempt: 1,
+    earlier_attempts: 0,
     channel_id: "channel-1",
     channel_kind: "webhook",
     channel_name: "Ops",
     channel_config: { url: "https://hooks.example.test/" },
     channel_secrets: [secret],
     created_at: new Date(),
+    wait_ms: 0,
+    template: null,
     notification: rawNotification(),
     ...overrides,
   };
@@ -83,6 +86,7 @@ export interface FakeDatabase extends Database {
   recorded: Attempt[];
   released: string[];
   claims: number;
+  unsubscribed: string[];
 }
 
 /** `retries`: whether a retry becomes due again at once, as though its time had come. */
@@ -93,6 +97,11 @@ export function fakeDatabase(due: Claim[], { retries = false } = {}): FakeDataba
     recorded: [],
     released: [],
     claims: 0,
+    unsubscribed: [],
+    unsubscribe: (given) => {
+      db.unsubscribed.push(given);
+      return Promise.resolve(given.startsWith("known"));
+    },
     checkDoorbell: (given) => Promise.resolve(given === token),
     claimDeliveries: (limit) => {
       db.claims += 1;

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 
 create function pg_temp.deliver(p_channel text, p_due timestamptz) returns uuid
 language sql as $$
@@ -25,17 +25,20 @@ from unnest(array['mail', 'off', 'gone']) as name;
 select from tocsin_internal.queue_deliveries('2026-03-04 10:00Z');
 update tocsin.alert_channels set is_enabled = false where name = 'off';
 delete from tocsin.alert_channels where name = 'gone';
+select from tocsin_internal.queue_deliveries('2026-03-04 10:00Z');
 
 select results_eq($$
   select channel_name from tocsin.claim_deliveries(p_now => '2026-03-04 10:00Z')
 $$, array['mail'], 'Only a channel that is on is sent to.');
 select bag_eq($$
-  select channel_name, state::text, last_error from tocsin.deliveries where state <> 'sending'
+  select channel_name, state::text, last_error from tocsin.deliveries where state = 'dead'
 $$, $$
   values ('off', 'dead', 'the channel was turned off or deleted'),
     ('gone', 'dead', 'the channel was turned off or deleted')
 $$, 'The others are given up, and say why.');
-select is((select count(*)::int from pgmq.q_tocsin_deliveries), 1, 'Their messages are deleted.');
+select is_empty($$select * from pgmq.q_tocsin_deliveries$$, 'Their messages are deleted.');
+select is((select count(*)::int from pgmq.q_tocsin_deliveries_dlq), 2,
+  'They are among the dead letters.');
 
 select * from finish();
 rollback;
