@@ -219,9 +219,11 @@ as $$
         then least(o.finished_at, o.captured_at) else o.captured_at end as at
     ) as t
     cross join lateral (
-      select case when isfinite(o.started_at) and o.finished_at is not null
-          and o.started_at >= '2000-01-01 00:00:00+00'
-        then greatest(0, extract(epoch from t.at - o.started_at) * 1000)::double precision
+      -- of the row's own times alone, so that what is taken back later is what was counted
+      select case when isfinite(o.started_at) and o.started_at >= '2000-01-01 00:00:00+00'
+          and o.finished_at >= '2000-01-01 00:00:00+00'
+          and o.finished_at <= o.captured_at + interval '1 hour'
+        then greatest(0, extract(epoch from o.finished_at - o.started_at) * 1000)::double precision
         end as ms
     ) as d
     where o.sign <> 0

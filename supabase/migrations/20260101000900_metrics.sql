@@ -105,9 +105,11 @@ as $$
     case when d.ms is null then '{}' else array[p.sign::bigint] end, p.captured_at
   from tocsin_internal.pending_outcomes p
   cross join lateral (
-    select case when isfinite(p.started_at) and p.finished_at is not null
-        and p.started_at >= '2000-01-01 00:00:00+00'
-      then greatest(0, extract(epoch from p.at - p.started_at) * 1000)::double precision end as ms
+    select case when isfinite(p.started_at) and p.started_at >= '2000-01-01 00:00:00+00'
+        and p.finished_at >= '2000-01-01 00:00:00+00'
+        and p.finished_at <= p.captured_at + interval '1 hour'
+      then greatest(0, extract(epoch from p.finished_at - p.started_at) * 1000)::double precision
+      end as ms
   ) as d
   where p.at >= p_from and p.at < p_to
     and (p_project_id is null or p.project_id = p_project_id)
