@@ -13,18 +13,14 @@ language plpgsql set search_path = ''
 as $$
 declare
   v_count constant int := cardinality(p_reports);
-  v_stored uuid[];
   v_report tocsin_internal.reported_errors;
 begin
   if v_count = 0 then
     return;
   end if;
   begin
-    v_stored := tocsin_internal.store_errors(tocsin_internal.look_up_events(p_reports), p_now);
-    -- an id that was decided long ago, and came again, is not decided twice
-    perform tocsin_internal.admit_errors(array(
-      select id from unnest(v_stored) as id
-      where not exists (select from tocsin.alert_logs l where l.error_id = id)), p_now);
+    perform tocsin_internal.admit_errors(
+      tocsin_internal.store_errors(tocsin_internal.look_up_events(p_reports), p_now), p_now);
     delete from tocsin_internal.reported_errors q using unnest(p_reports) as r
     where q.report_id = r.report_id;
     return;

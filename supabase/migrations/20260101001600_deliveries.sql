@@ -134,19 +134,6 @@ comment on function tocsin_internal.make_deliveries(uuid, uuid[], timestamptz) i
   'Makes the deliveries of a notification to those of the channels that are on: one for each, of '
   'an email or sms channel one for each recipient.';
 
-create function tocsin_internal.address_notifications(p_notification_ids uuid[], p_now timestamptz)
-returns void
-language sql set search_path = ''
-as $$
-  select tocsin_internal.make_deliveries(n.notification_id, array(
-    select channel_id from tocsin.alert_setting_channels sc where sc.setting_id = n.setting_id
-  ), p_now)
-  from tocsin.notifications n where n.notification_id = any (p_notification_ids)
-$$;
-
-comment on function tocsin_internal.address_notifications(uuid[], timestamptz) is
-  'Makes the deliveries of notifications to the channels of their settings.';
-
 create function tocsin_internal.give_up_delivery(p_delivery_id uuid, p_error text) returns void
 language plpgsql set search_path = ''
 as $$

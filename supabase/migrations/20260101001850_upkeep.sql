@@ -19,19 +19,13 @@ as $$
   aside as (
     delete from tocsin_internal.outcomes_set_aside where set_aside_at < p_now - interval '90 days'
     returning 1
-  ),
-  logs as (
-    delete from tocsin.alert_logs where log_id = any (array(
-      select log_id from tocsin.alert_logs
-      where decided_at < p_now - interval '90 days' limit p_limit))
-    returning 1
   )
   select greatest((select count(*) from faults), (select count(*) from windows),
-    (select count(*) from aside), (select count(*) from logs))
+    (select count(*) from aside))
 $$;
 
 comment on function tocsin_internal.prune_records(timestamptz, int) is
-  'Drops faults after a week, and decisions after 90 days. A step of maintain().';
+  'Drops faults after a week, and windows that are over after 90 days. A step of maintain().';
 
 create function tocsin_internal.prune_notifications(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
@@ -149,9 +143,10 @@ comment on function tocsin_internal.prune_channel_secrets(timestamptz, int) is
 create function tocsin_internal.upkeep_steps() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['make_error_partitions', 'prune_buckets', 'prune_counted_runs', 'prune_errors',
-    'prune_seen_errors', 'prune_error_counts', 'prune_notifications', 'prune_records',
-    'prune_members', 'prune_cron_details', 'prune_channel_secrets']
+  select array['make_error_partitions', 'make_log_partitions', 'prune_buckets',
+    'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
+    'prune_notifications', 'prune_records', 'prune_members', 'prune_cron_details',
+    'prune_channel_secrets']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

@@ -55,7 +55,7 @@ select from tocsin_internal.close_windows('2026-03-09 10:00Z');
 
 select cmp_ok((select count(*) from tocsin.error_metrics), '>', 400::bigint,
   'There are many failures,');
-select bag_eq($$select error_id, setting_id from tocsin.alert_logs$$, $$table expected$$,
+select bag_eq($$select event_id, setting_id from tocsin.alert_logs$$, $$table expected$$,
   'and each has one row for each setting that wanted it, or one that says that none did.');
 select is((select count(distinct decision)::int from tocsin.alert_logs), 4,
   'Every kind of decision was made.');

@@ -22,7 +22,9 @@ select from tocsin_internal.tick('2026-03-04 10:00Z');
 select is((
   select content #- '{event,error_id}' #- '{notification_id}' from tocsin.notifications
 ), '{
-  "version": 1, "purpose": "first", "kind": "run_failed", "severity": "high",
+  "version": 1, "purpose": "first",
+  "title": "Nightly export failed at write: token=[redacted:secret]",
+  "facts": [], "alert": null, "items": null, "kind": "run_failed", "severity": "high",
   "setting": {"setting_id": "5e771460-0000-4000-8000-000000000001", "name": "all"},
   "project_id": "Ä&co", "workflow_id": "3", "workflow_name": "Nightly export",
   "event": {
@@ -36,7 +38,7 @@ select is((
 select results_eq($$
   select (content ->> 'notification_id')::uuid, (content #>> '{event,error_id}')::uuid
   from tocsin.notifications
-$$, $$select notification_id, error_id from tocsin.alert_logs$$,
+$$, $$select notification_id, event_id from tocsin.alert_logs$$,
   'Its ids are those of the decision.');
 
 select * from finish();

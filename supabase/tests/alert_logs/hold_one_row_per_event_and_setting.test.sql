@@ -5,7 +5,7 @@ select plan(6);
 
 create function pg_temp.log(p_setting uuid, p_decision tocsin.decision) returns void
 language sql as $$
-  insert into tocsin.alert_logs (error_id, setting_id, decision, reason, source_id, project_id,
+  insert into tocsin.alert_logs (event_id, setting_id, decision, reason, source_id, project_id,
     workflow_id, severity, event_at, decided_at)
   values ('e0000000-0000-4000-8000-000000000001', p_setting, p_decision, 'test', 's', 'p', 'w',
     'low', now(), now())

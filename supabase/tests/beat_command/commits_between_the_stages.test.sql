@@ -10,6 +10,7 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''ingest''); commit; '
   'select tocsin_internal.run_stage(''ingest_reports''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '
+  'select tocsin_internal.run_stage(''remind''); commit; '
   'select tocsin_internal.run_stage(''queue_deliveries''); commit; '
   'select tocsin_internal.run_stage(''ring_doorbell''); commit; '
   'select tocsin_internal.run_stage(''accept_invited_operators''); commit',

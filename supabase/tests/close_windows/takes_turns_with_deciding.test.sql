@@ -14,7 +14,12 @@ savepoint before_closing;
 select from tocsin_internal.close_windows();
 select is(pg_temp.has_its_turn(), true, 'Closing keeps others from deciding until it commits.');
 rollback to before_closing;
-select from tocsin_internal.admit_errors(array[gen_random_uuid()], now());
+create table runs (id int primary key, status text);
+select from tocsin.watch_runs('runs');
+insert into tocsin.alert_settings (name) values ('all');
+insert into runs values (1, 'failed');
+select from tocsin_internal.roll_up(), tocsin_internal.claim_failures();
+select from tocsin_internal.ingest();
 select is(pg_temp.has_its_turn(), true, 'Deciding keeps others from closing until it commits.');
 
 select * from finish();

@@ -14,7 +14,8 @@ select is_empty($$select run_id from tocsin.error_metrics$$,
 alter table tocsin.alert_logs_away rename to alert_logs;
 update pgmq.q_tocsin_failures set vt = clock_timestamp();
 select from tocsin_internal.tick();
-select is((select count(*)::int from tocsin.error_metrics join tocsin.alert_logs using (error_id)),
+select is((
+  select count(*)::int from tocsin.error_metrics join tocsin.alert_logs on event_id = error_id),
   1, 'It is told when deciding works again.');
 
 select * from finish();

@@ -19,7 +19,7 @@ begin
     ingested_at)
   values (v_id, v_at, 'worker', 'execution', 'high', p_days, v_at);
   insert into tocsin.notifications values (v_id, v_id, 'p', p_days, 'first', '{}', v_at);
-  insert into tocsin.alert_logs (error_id, decision, reason, source_id, project_id, workflow_id,
+  insert into tocsin.alert_logs (event_id, decision, reason, source_id, project_id, workflow_id,
     run_id, severity, event_at, decided_at)
   values (v_id, 'unmatched', 'test', 's', 'p', 'w', p_days, 'high', v_at, v_at);
   insert into tocsin.deliveries (delivery_id, notification_id, project_id, channel_id, channel_kind,

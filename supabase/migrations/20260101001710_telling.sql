@@ -1,0 +1,157 @@
+-- Telling: what notifications say. docs/reference/webhook.md has the schema of it.
+--
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.url_encode(p_text text) returns text
+language sql immutable set search_path = ''
+as $$
+  select coalesce(string_agg(
+    case when byte between 48 and 57 or byte between 65 and 90 or byte between 97 and 122
+        or byte in (45, 46, 95, 126) then chr(byte)
+      else '%' || upper(lpad(to_hex(byte), 2, '0')) end, '' order by place), '')
+  from (
+    select place, get_byte(convert_to(p_text, 'UTF8'), place) as byte
+    from generate_series(0, octet_length(convert_to(p_text, 'UTF8')) - 1) as place
+  ) as bytes
+$$;
+
+comment on function tocsin_internal.url_encode(text) is 'Percent-encodes text for a part of a URL.';
+
+create function tocsin_internal.run_url(p_event tocsin.error_metrics) returns text
+language sql stable set search_path = ''
+as $$
+  select replace(replace(replace(s.mapping ->> 'run_url_template',
+    '{{run_id}}', tocsin_internal.url_encode(coalesce(p_event.run_id, ''))),
+    '{{workflow_id}}', tocsin_internal.url_encode(p_event.workflow_id)),
+    '{{project_id}}', tocsin_internal.url_encode(p_event.project_id))
+  from tocsin.run_sources s where s.source_id = p_event.source_id
+$$;
+
+comment on function tocsin_internal.run_url(tocsin.error_metrics) is
+  'The link to the event''s run, from the run_url_template of its source; null when it has none.';
+
+create function tocsin_internal.message_of(p_event tocsin.error_metrics) returns text
+language sql stable set search_path = ''
+as $$
+  -- in a spike the text is left out: its group has that of the first
+  select coalesce(p_event.message, case when p_event.is_sampled_out then (
+    select g.title from tocsin.error_groups g
+    where g.project_id = p_event.project_id and g.fingerprint = p_event.fingerprint) end)
+$$;
+
+comment on function tocsin_internal.message_of(tocsin.error_metrics) is
+  'The error text of an event, or what its group is called.';
+
+create function tocsin_internal.tell_event(p_event tocsin.error_metrics) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object(
+    'error_id', p_event.error_id, 'source_id', p_event.source_id, 'run_id', p_event.run_id,
+    'node', p_event.node, 'error_type', p_event.error_type,
+    'message', tocsin_internal.message_of(p_event),
+    'occurred_at', p_event.timestamp, 'attempt', p_event.attempt,
+    'run_url', tocsin_internal.run_url(p_event))
+  where p_event.error_id is not null
+$$;
+
+comment on function tocsin_internal.tell_event(tocsin.error_metrics) is
+  'A failure event as notifications tell it; null: there is none.';
+
+create function tocsin_internal.tell_alert(p_alert tocsin.alerts) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object('alert_id', p_alert.alert_id,
+    'state', case p_alert.state::text when 'resolved' then 'resolved' else 'firing' end,
+    'value', p_alert.value, 'threshold', p_alert.threshold, 'unit', p_alert.unit,
+    'sample', p_alert.sample, 'since', p_alert.fired_at, 'resolved_at', p_alert.resolved_at)
+  where p_alert.alert_id is not null
+$$;
+
+comment on function tocsin_internal.tell_alert(tocsin.alerts) is
+  'An alert as notifications tell it; null: there is none.';
+
+create function tocsin_internal.say_event(p_kind text, p_event tocsin.error_metrics) returns text
+language sql stable set search_path = ''
+as $$
+  select case p_kind
+      when 'run_failed' then coalesce(v.name, 'A run') || ' failed'
+      when 'error_new' then 'New error' || coalesce(' in ' || v.name, '')
+      when 'error_regressed' then 'A resolved error is back' || coalesce(' in ' || v.name, '')
+      else 'Error' || coalesce(' in ' || v.name, '') end
+    || coalesce(' at ' || p_event.node, '')
+    || coalesce(': ' || left(nullif(trim(split_part(
+      tocsin_internal.message_of(p_event), E'\n', 1)), ''), 160), '')
+  from (select coalesce(nullif(p_event.workflow_name, ''), nullif(p_event.workflow_id, ''),
+    nullif(p_event.component, ''))) as v (name)
+$$;
+
+comment on function tocsin_internal.say_event(text, tocsin.error_metrics) is
+  'A failure event in one sentence, as a setting of that kind tells it.';
+
+create function tocsin_internal.say_alert(p_alert tocsin.alerts, p_title text) returns text
+language sql stable set search_path = ''
+as $$
+  select coalesce(p_title, p_alert.title, 'An alert')
+    || case when p_alert.state::text = 'resolved'
+        then ' (over since ' || tocsin_internal.say_time(p_alert.resolved_at) || ')'
+      when p_alert.acknowledged_at is not null then ' (acknowledged)'
+      else '' end
+$$;
+
+comment on function tocsin_internal.say_alert(tocsin.alerts, text) is
+  'An alert in one sentence, as it is now.';
+
+create function tocsin_internal.tell(
+  p_notification_id uuid, p_purpose text, p_setting tocsin.alert_settings, p_about jsonb,
+  p_now timestamptz
+) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select '{"title": null, "facts": [], "severity": null, "project_id": "", "workflow_id": "",
+      "workflow_name": null, "event": null, "alert": null, "items": null, "held_back": null}'::jsonb
+    || p_about || jsonb_build_object(
+      'version', 1,
+      'notification_id', p_notification_id,
+      'purpose', p_purpose,
+      'kind', p_setting.kind,
+      'setting', jsonb_build_object('setting_id', p_setting.setting_id, 'name', p_setting.name),
+      'throttle', jsonb_build_object('limit', p_setting.throttle_limit,
+        'window_seconds', extract(epoch from p_setting.throttle_window)::int),
+      'decided_at', p_now)
+$$;
+
+comment on function tocsin_internal.tell(uuid, text, tocsin.alert_settings, jsonb, timestamptz) is
+  'The content of a notification: docs/reference/webhook.md has its schema.';
+
+create function tocsin_internal.about(
+  p_setting tocsin.alert_settings, p_occurrence tocsin_internal.occurrence, p_now timestamptz
+) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_event tocsin.error_metrics;
+  v_alert tocsin.alerts;
+begin
+  if p_occurrence.what = 'failure' then
+    select * into v_event from tocsin.error_metrics e
+    where e.error_id = p_occurrence.event_id and e.project_id = p_occurrence.project_id
+      and e.ingested_at = p_now;
+  else
+    select * into v_alert from tocsin.alerts a where a.alert_id = p_occurrence.alert_id;
+  end if;
+  return jsonb_build_object(
+    'title', case when p_occurrence.what = 'failure'
+      then tocsin_internal.say_event(p_setting.kind, v_event)
+      else coalesce(p_occurrence.title, v_alert.title) end,
+    'facts', coalesce(p_occurrence.facts, '[]'), 'severity', p_occurrence.severity,
+    'project_id', p_occurrence.project_id, 'workflow_id', p_occurrence.workflow_id,
+    'workflow_name', coalesce(v_event.workflow_name, v_alert.context ->> 'workflow_name'),
+    'event', tocsin_internal.tell_event(v_event), 'alert', tocsin_internal.tell_alert(v_alert));
+end
+$$;
+
+comment on function tocsin_internal.about(tocsin.alert_settings, tocsin_internal.occurrence,
+  timestamptz) is
+  'What a notification says about one occurrence; p_now: when the event was stored.';
+
+revoke all on all functions in schema tocsin_internal from public;
