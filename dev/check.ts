@@ -39,12 +39,15 @@ const checks: Check[] = [
   },
   {
     name: "SQL syntax (postgres-language-server)",
-    run: () =>
-      // Its warnings are about migrations of big tables in use; ours make their own.
-      command(bin("postgres-language-server"), [
-        ...["check", "--disable-db", "--diagnostic-level=error"],
-        ...["supabase", "dev/supabase"],
-      ]),
+    run: async () =>
+      // Its warnings are about migrations of big tables in use; ours make their own. It shows 20
+      // findings at most unless told otherwise, the warnings that it does not print among them.
+      withoutKnownLimits(
+        await command(bin("postgres-language-server"), [
+          ...["check", "--disable-db", "--diagnostic-level=error", "--max-diagnostics=none"],
+          ...["supabase", "dev/supabase"],
+        ]),
+      ),
   },
   { name: "SQL style", run: () => Promise.resolve(checkSqlFiles()) },
   { name: "package-lock.json", run: () => Promise.resolve(checkLock()) },
@@ -81,6 +84,22 @@ async function command(path: string, args: string[], cwd = repository): Promise<
     child.once("close", done);
   });
   return code === 0 ? "" : output.trim() || `exit code ${code}`;
+}
+
+/**
+ * Leaves out what the language server says of SQL that Postgres takes: it parses no body of several
+ * statements, and takes every type that it does not know for a record.
+ */
+function withoutKnownLimits(output: string): string {
+  return output
+    .split(/^(?=\S+:\d+:\d+ \w+ ━)/m)
+    .filter((finding) => /^\S+:\d+:\d+ \w+ ━/.test(finding))
+    .filter(
+      (finding) =>
+        !/No root node found in parse result|record variable cannot be part/.test(finding),
+    )
+    .join("")
+    .trim();
 }
 
 function checkSqlFiles(): string {

@@ -24,7 +24,7 @@ select from pgmq.purge_queue('tocsin_deliveries');
 select is(tocsin_internal.queue_deliveries('2026-03-04 10:00Z'), 3::bigint,
   'Messages that were lost are sent again.');
 select pgmq.drop_queue('tocsin_deliveries');
-select pgmq.create('tocsin_deliveries');
+select pgmq."create"('tocsin_deliveries');
 select from pgmq.send_batch('tocsin_deliveries',
   array_fill('{"delivery_id": "x"}'::jsonb, array[9]));
 
