@@ -357,6 +357,7 @@ begin
   select array_agg(error_id) into v_stored from stored;
 
   perform tocsin_internal.count_errors(v_errors, p_now);
+  perform tocsin_internal.queue_forwardings(v_stored, p_now);
   perform tocsin_internal.hint_projects('errors',
     array(select distinct e.project_id from unnest(v_errors) as e), p_now);
   return v_stored;

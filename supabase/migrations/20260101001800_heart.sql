@@ -25,7 +25,9 @@ declare
   v_token text;
   v_request_id bigint;
 begin
-  if not tocsin_internal.anything_to_send(p_now) then
+  if not tocsin_internal.anything_to_send(p_now)
+    and not tocsin_internal.is_forwarding_due(p_now)
+  then
     return 0;
   end if;
 
@@ -56,8 +58,8 @@ end
 $$;
 
 comment on function tocsin_internal.ring_doorbell(timestamptz) is
-  'Rings tocsin-notify through pg_net when deliveries are due. A stage of the heart. doctor() says '
-  'what keeps it from ringing.';
+  'Rings tocsin-notify through pg_net when deliveries or forwardings are due. A stage of the '
+  'heart. doctor() says what keeps it from ringing.';
 
 create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()

@@ -50,7 +50,8 @@ begin
   then
     return;
   end if;
-  for v_check in select unnest(array['check_platform', 'check_notify', 'check_watching']) loop
+  for v_check in select unnest(array['check_platform', 'check_notify', 'check_watching',
+                                     'check_forwarding']) loop
     begin
       return query execute format('select * from tocsin_internal.%I($1)', v_check) using p_now;
     exception when others then

@@ -27,6 +27,9 @@ $$, array[
   'tocsin_internal.keep_channel_secret()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
   'tocsin_internal.reveal_channel_secret(uuid)',
+  'tocsin.claim_forwardings(jsonb,integer,integer,timestamp with time zone)',
+  'tocsin.record_forwardings(jsonb,jsonb,timestamp with time zone)',
+  'tocsin_internal.make_due_again(text,uuid[],timestamp with time zone)',
   'tocsin_internal.apply_group_change()',
   'tocsin.announce_environment(text,text)',
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'

@@ -15,6 +15,8 @@ $$, array[
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text,timestamp with time zone,boolean)',
   'tocsin.release_deliveries(uuid[],integer[])',
+  'tocsin.claim_forwardings(jsonb,integer,integer,timestamp with time zone)',
+  'tocsin.record_forwardings(jsonb,jsonb,timestamp with time zone)',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin.announce_environment(text,text)',
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'

@@ -16,6 +16,7 @@ $$, array[
   'tocsin.rotate_channel_secret(uuid,interval,timestamp with time zone)',
   'tocsin.send_test_alert(uuid,timestamp with time zone)',
   'tocsin.template_placeholders()',
+  'tocsin.forward_again(text,uuid[],timestamp with time zone)',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.my_project_ids(tocsin.member_role)',
   'tocsin.page_run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,'
@@ -62,6 +63,7 @@ $$, array[
   'tocsin_internal.complete_parameters(text,jsonb)',
   'tocsin_internal.list_choices(jsonb)',
   'tocsin_internal.say_parameter_fault(jsonb,jsonb)',
+  'tocsin_internal.make_due_again(text,uuid[],timestamp with time zone)',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.finest_minutes(timestamp with time zone,integer,timestamp with time zone)',
   'tocsin_internal.start_of_day(timestamp without time zone,text)',
