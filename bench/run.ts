@@ -1,64 +1,31 @@
-// `npm run bench [part of a name …]`: measures what Tocsin costs, beside what it is compared with.
-//
-// Every scenario runs each variant in turn, round after round, in one server on this machine, and
-// reports the median of the rounds' ratios: machines are noisy, ratios within a round are not. The
-// work is done inside the server, so that no client's own time flatters the result.
+// `npm run bench [suite [part of a scenario's name …]]`: measures what Tocsin costs, beside what it
+// is compared with. `npm run bench list` says which suites there are. See bench/README.md.
 
 import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
-import { applyMigrations, bootstrapDatabase, withClient } from "../dev/database.ts";
 import { repository } from "../dev/paths.ts";
-import { startPostgres, superuser } from "../dev/postgres.ts";
-import { captureScenarios, createGuardTables, createTables } from "./capture.ts";
-import { median, type Result } from "./measure.ts";
+import { suites } from "./suites.ts";
 
-const rounds = Number(process.env["TOCSIN_BENCH_ROUNDS"] ?? 7);
-const filters = process.argv.slice(2);
+const [name, ...only] = process.argv.slice(2);
+const rounds = Number(process.env["TOCSIN_BENCH_ROUNDS"]) || undefined;
+const chosen = suites.filter((suite) => name === undefined || suite.name === name);
 
-const server = await startPostgres({ unsafe: false });
-try {
-  await bootstrapDatabase(server.url(superuser));
-  await applyMigrations(server.url());
-  await withClient(server.url(), createTables);
-  await withClient(server.url(), createGuardTables);
+if (chosen.length === 0) {
+  if (name !== "list") console.error(`There is no suite "${name}".`);
+  for (const suite of suites) console.log(`${suite.name.padEnd(12)} ${suite.description}`);
+  process.exitCode = name === "list" ? 0 : 1;
+}
 
-  const results: Result[] = [];
-  for (const scenario of captureScenarios) {
-    if (filters.length > 0 && !filters.some((part) => scenario.name.includes(part))) continue;
-    console.log(`\n${scenario.name}: ${scenario.description}`);
-    const samples: Record<string, number>[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const sample: Record<string, number> = {};
-      // the order turns with the rounds, so that no variant is always the first
-      const variants = scenario.variants.map(
-        (_, i, all) => all[(i + round) % all.length] as string,
-      );
-      for (const variant of variants) sample[variant] = await scenario.run(server.url(), variant);
-      samples.push(sample);
-    }
-    for (const variant of scenario.variants) {
-      const values = samples.map((sample) => sample[variant] ?? Number.NaN);
-      const ratios = samples.map((s) => (s[variant] ?? NaN) / (s["untouched"] ?? NaN));
-      const result: Result = {
-        scenario: scenario.name,
-        variant,
-        unit: scenario.unit,
-        median: median(values),
-        ratio: median(ratios),
-        rounds,
-      };
-      results.push(result);
-      console.log(
-        `  ${variant.padEnd(12)} ${result.median.toFixed(1).padStart(10)} ${scenario.unit}` +
-          `   ${result.ratio.toFixed(3)} of untouched${variant === "tocsin" ? `   (budget: ${scenario.budget})` : ""}`,
-      );
-    }
-  }
-
-  const directory = join(repository, "bench/results");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "capture.json"), `${JSON.stringify(results, null, 2)}\n`);
-  console.log(`\nWritten to bench/results/capture.json`);
-} finally {
-  await server.stop();
+const directory = join(repository, "bench/results");
+mkdirSync(directory, { recursive: true });
+for (const suite of chosen) {
+  console.log(`\n== ${suite.name}: ${suite.description}`);
+  const results = await suite.run({ only, rounds });
+  // a part of a suite does not replace what was measured in full
+  if (only.length > 0) continue;
+  const file = join(directory, `${suite.name}.json`);
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown" };
+  writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+  console.log(`\nWritten to bench/results/${suite.name}.json`);
 }

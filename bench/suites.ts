@@ -1,0 +1,7 @@
+// All suites, in the order in which `npm run bench` runs them.
+
+import { captureSuite } from "./capture.ts";
+import type { Suite } from "./measure.ts";
+import { rollUpSuite } from "./roll-up.ts";
+
+export const suites: Suite[] = [captureSuite, rollUpSuite];
