@@ -23,33 +23,26 @@ $$;
 comment on function tocsin_internal.is_card_number(text) is
   'Whether the digits in the text are a card number: 13 to 19 of them that pass Luhn''s test.';
 
-create function tocsin_internal.may_hold_secret(p_text text) returns boolean
+create function tocsin_internal.may_hold_secret(
+  p_text text, p_is_json boolean default false
+) returns boolean
 language plpgsql immutable parallel safe set search_path = ''
 as $$
-declare
-  v_lower constant text := lower(p_text collate "C");
 begin
-  -- cheap looks that let most texts go; whatever redact() replaces has one of these
-  return
-    v_lower ~ 'pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]|ssn|sig'
-    or strpos(v_lower, 'card') > 0
-    or strpos(v_lower, 'bearer') > 0 or strpos(v_lower, 'basic') > 0
-    or strpos(v_lower, '-----begin') > 0
-    or strpos(v_lower, '://') > 0 and strpos(v_lower, '@') > 0
-    or p_text ~ '\d[\d -]{11}' or p_text ~ '[A-Z]{2}\d\d[A-Z0-9 ]{11}'
-    or p_text ~ '[A-Za-z0-9_./+-]{16}' and (
-      strpos(p_text, 'eyJ') > 0 or strpos(p_text, 'AKIA') > 0 or strpos(p_text, 'ASIA') > 0
-      or strpos(p_text, 'AIza') > 0 or strpos(p_text, 'ya29.') > 0 or strpos(p_text, 'k_') > 0
-      or strpos(p_text, 'sk-') > 0 or p_text ~ 'gh[pousr]_|github_pat'
-      or strpos(p_text, 'glpat-') > 0
-      or strpos(p_text, 'npm_') > 0 or strpos(p_text, 'xox') > 0 or strpos(p_text, 'sbp_') > 0
-      or strpos(p_text, 'SG.') > 0 or strpos(p_text, 'whsec_') > 0 or strpos(p_text, 're_') > 0
-      or strpos(p_text, 'slack.com') > 0);
+  -- Cheap looks that let most texts go: whatever redact() replaces has one of these signs. Three
+  -- small expressions take half the time of one large one.
+  return p_text ~* ('pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]|ssn'
+      '|sig|card|bearer|basic|-----begin')
+    or p_text ~ '\d[\d -]{11}|[A-Z]{2}\d\d[A-Z0-9 ]{11}|://[^"\s]*@'
+    or p_text ~ ('eyJ|AKIA|ASIA|AIza|ya29\.|[rs]k_(?:live|test)|sk-|gh[pousr]_|github_pat|glpat-'
+      '|npm_|xox[abeprs]-|sbp_|SG\.|re_|whsec_|tocsin_ik|slack\.com')
+    or p_is_json and p_text ~* '(?:sid|pin|pan|iban|jwt|mfa|xsrf|factor)[a-z0-9_]*":';
 end
 $$;
 
-comment on function tocsin_internal.may_hold_secret(text) is
-  'False: there is nothing for redact() in the text. True: perhaps there is.';
+comment on function tocsin_internal.may_hold_secret(text, boolean) is
+  'False: there is nothing for redact() in the text nor, when it is json, for redact_json(). True: '
+  'perhaps there is.';
 
 create function tocsin_internal.is_iban(p_text text) returns boolean
 language plpgsql immutable parallel safe set search_path = ''

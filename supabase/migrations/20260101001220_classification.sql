@@ -81,10 +81,16 @@ create trigger error_classifiers_check before insert or update on tocsin.error_c
 
 -- Built-in rules ----------------------------------------------------------------------------------
 
-create function tocsin_internal.built_in_classifiers()
-returns table (place int, rule text, source tocsin.error_source, origin tocsin.error_origin,
+create type tocsin_internal.built_in_classifier as (
+  place int, rule text, source tocsin.error_source, origin tocsin.error_origin,
   sqlstate_pattern text, http_from int, http_to int, exception_pattern text, message_pattern text,
-  error_type tocsin.error_type)
+  error_type tocsin.error_type
+);
+comment on type tocsin_internal.built_in_classifier is
+  'A built-in rule: all that is not null must hold for it to give its type.';
+
+create function tocsin_internal.built_in_classifiers()
+returns setof tocsin_internal.built_in_classifier
 language sql immutable parallel safe set search_path = ''
 as $$
   values
@@ -123,7 +129,7 @@ as $$
       'Zod|Validation|BadRequest|InvalidArgument|^ValueError$|NotFound|URIError|JSONDecode'
       '|Unprocess', null, 'input'),
     (30, 'message_rate_limit', null, null, null, null, null, null,
-      'rate.?limit|too many requests|quota .{0,20}exceeded|throttl', 'rate_limit'),
+      'rate.?limit|too many requests|quota .*exceeded|throttl', 'rate_limit'),
     (31, 'message_timeout', null, null, null, null, null, null,
       'tim(?:ed?|ing|es).?out|deadline exceeded|UND_ERR_\w+_TIMEOUT|took too long'
       '|operation was aborted|wall clock', 'timeout'),
@@ -136,18 +142,18 @@ as $$
     (33, 'message_auth', null, null, null, null, null, null,
       'unauthori[sz]ed|forbidden|permission denied|authenticat|not authori[sz]ed|access denied'
       '|invalid (?:api.?key|jwt|login|credential|token|signature)|\mjwt\M'
-      '|(?:token|session|key|link) (?:has |is )?expired|row-level security|requires .{0,20}access',
+      '|(?:token|session|key|link) (?:has |is )?expired|row-level security|requires .*access',
       'auth'),
     (34, 'message_system', null, null, null, null, null, null,
       'out of memory|heap|memory limit|ENOSPC|ENOMEM|EMFILE|no space left|disk full'
       '|too many (?:open files|connections|clients)|sigkill|sigsegv|segmentation fault'
-      '|^panic|cpu time|worker .{0,20}(?:died|crashed|exited|boot)|shutting down|out of shared',
+      '|^panic|cpu time|worker .*(?:died|crashed|exited|boot)|shutting down|out of shared',
       'system'),
     (35, 'message_dependency', null, null, null, null, null, null,
       'bad gateway|service unavailable|upstream|internal server error|overloaded'
       '|temporarily unavailable|maintenance', 'dependency'),
     (36, 'message_execution', null, null, null, null, null, null,
-      '(?:relation|column|function|table) .{1,80} does not exist|is not a function|is not defined'
+      '(?:relation|column|function|table) .* does not exist|is not a function|is not defined'
       '|of undefined|of null|syntax error at|not iterable|call stack|nil pointer|deadlock',
       'execution'),
     (40, 'exception_execution', null, null, null, null, null,
@@ -157,8 +163,7 @@ as $$
       'invalid|validat|\mrequired\M|missing|must (?:be|have|not|contain)|not found|does not exist'
       '|malformed|unexpected (?:token|end|character|non-)|\mjson\M|unsupported'
       '|too (?:large|long|short|big)|out of range|duplicate|already exists|violates|no such'
-      '|unknown|unrecogni[sz]ed|pars(?:e|ing)|bad request|payload|expected .{1,80} '
-      '(?:got|received)',
+      '|unknown|unrecogni[sz]ed|pars(?:e|ing)|bad request|payload|expected .* (?:got|received)',
       'input'),
     (50, 'exception', null, null, null, null, null, '.', null, 'execution'),
     (51, 'run', null, 'run', null, null, null, null, null, 'execution'),
@@ -185,56 +190,85 @@ comment on function tocsin_internal.default_severity(tocsin.error_type, tocsin.e
   'The severity of a type: system high; input and rate_limit low; others medium; and one level '
   'worse when a run failed.';
 
+create type tocsin_internal.error_kind as (
+  kind text, source tocsin.error_source, origin tocsin.error_origin, sqlstate text, http_status int,
+  exception text, message text, project_id text, error_type tocsin.error_type,
+  severity tocsin.severity, rule text
+);
+comment on type tocsin_internal.error_kind is
+  'Errors that are classified as one: what the rules go by, the type and the severity (what the '
+  'reporter said, then what was decided), and the rule that decided.';
+
+create function tocsin_internal.classify_kinds(
+  p_kinds tocsin_internal.error_kind[], p_own tocsin.error_classifiers[]
+) returns tocsin_internal.error_kind[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+  -- in the order in which they are tried: a look stops at the first that matches
+  v_own constant tocsin.error_classifiers[] := array(
+    select c from unnest(p_own) as c order by c.project_id is null, c.place, c.classifier_id);
+  v_rules constant tocsin_internal.built_in_classifier[] := array(
+    select r from tocsin_internal.built_in_classifiers() as r order by r.place);
+begin
+  return array(
+    select row(k.kind, k.source, k.origin, k.sqlstate, k.http_status, k.exception, k.message,
+      k.project_id, t.error_type, coalesce(o.severity, k.severity,
+        tocsin_internal.default_severity(t.error_type, k.origin)),
+      case when o.error_type is not null then 'own: ' || o.name
+           when k.error_type is not null then 'reporter' else b.rule end
+        || case when o.severity is not null and o.error_type is null
+             then ', own: ' || o.name else '' end)::tocsin_internal.error_kind
+    from unnest(p_kinds) as k
+    left join lateral (
+      select c.name, c.error_type, c.severity from unnest(v_own) as c
+      where (c.project_id is null or c.project_id = k.project_id)
+        and (c.source is null or c.source = k.source)
+        and (c.http_from is null or k.http_status >= c.http_from)
+        and (c.http_to is null or k.http_status <= c.http_to)
+        and (c.sqlstate_pattern is null or k.sqlstate ~* c.sqlstate_pattern)
+        and (c.exception_pattern is null or k.exception ~* c.exception_pattern)
+        and (c.message_pattern is null or k.message ~* c.message_pattern)
+      limit 1
+    ) as o on true
+    left join lateral (
+      select r.error_type, r.rule from unnest(v_rules) as r
+      where o.error_type is null and k.error_type is null
+        and (r.source is null or r.source = k.source)
+        and (r.origin is null or r.origin = k.origin)
+        and (r.sqlstate_pattern is null or k.sqlstate ~* r.sqlstate_pattern)
+        and (r.http_from is null or k.http_status between r.http_from and r.http_to)
+        and (r.exception_pattern is null or k.exception ~* r.exception_pattern)
+        and (r.message_pattern is null or k.message ~* r.message_pattern)
+      limit 1
+    ) as b on true
+    cross join lateral (select coalesce(o.error_type, k.error_type, b.error_type)) as t (error_type)
+  );
+end
+$$;
+
+comment on function tocsin_internal.classify_kinds(tocsin_internal.error_kind[],
+  tocsin.error_classifiers[]) is
+  'Gives each kind its type, its severity and the rule that decided. p_own are the rules of '
+  'people.';
+
 create function tocsin_internal.classify(
   p_source tocsin.error_source, p_origin tocsin.error_origin, p_sqlstate text, p_http_status int,
   p_exception text, p_message text, p_error_type tocsin.error_type default null,
   p_severity tocsin.severity default null, p_project_id text default '',
   p_classifiers tocsin.error_classifiers[] default '{}'
 ) returns table (error_type tocsin.error_type, severity tocsin.severity, rule text)
-language plpgsql stable set search_path = ''
+language sql stable set search_path = ''
 as $$
-declare
-  v_message constant text := left(p_message, 2000);
-  v_own tocsin.error_classifiers;
-begin
-  select c.* into v_own from unnest(p_classifiers) as c
-  where (c.project_id is null or c.project_id = p_project_id)
-    and (c.source is null or c.source = p_source)
-    and (c.http_from is null or p_http_status >= c.http_from)
-    and (c.http_to is null or p_http_status <= c.http_to)
-    and (c.sqlstate_pattern is null or p_sqlstate ~* c.sqlstate_pattern)
-    and (c.exception_pattern is null or p_exception ~* c.exception_pattern)
-    and (c.message_pattern is null or v_message ~* c.message_pattern)
-  order by c.project_id is null, c.place, c.classifier_id limit 1;
-
-  error_type := coalesce(v_own.error_type, p_error_type);
-  rule := case when v_own.error_type is not null then 'own: ' || v_own.name
-               when p_error_type is not null then 'reporter' end;
-  if error_type is null then
-    select r.error_type, r.rule into error_type, rule
-    from tocsin_internal.built_in_classifiers() r
-    where (r.source is null or r.source = p_source)
-      and (r.origin is null or r.origin = p_origin)
-      and (r.sqlstate_pattern is null or p_sqlstate ~* r.sqlstate_pattern)
-      and (r.http_from is null or p_http_status between r.http_from and r.http_to)
-      and (r.exception_pattern is null or p_exception ~* r.exception_pattern)
-      and (r.message_pattern is null or v_message ~* r.message_pattern)
-    order by r.place limit 1;
-  end if;
-  severity := coalesce(v_own.severity, p_severity,
-    tocsin_internal.default_severity(error_type, p_origin));
-  if v_own.severity is not null and v_own.error_type is null then
-    rule := rule || ', own: ' || v_own.name;
-  end if;
-  return next;
-end
+  select k.error_type, k.severity, k.rule from unnest(tocsin_internal.classify_kinds(
+    array[row('', p_source, p_origin, p_sqlstate, p_http_status, p_exception,
+      left(p_message, 2000), p_project_id, p_error_type, p_severity,
+      null)::tocsin_internal.error_kind], p_classifiers)) as k
 $$;
 
 comment on function tocsin_internal.classify(tocsin.error_source, tocsin.error_origin, text, int,
   text, text, tocsin.error_type, tocsin.severity, text, tocsin.error_classifiers[]) is
-  'The type and the severity of an error, and the rule that decided. p_error_type and p_severity '
-  'are '
-  'what the reporter said; p_classifiers are the rules of people.';
+  'The same for one error: to try the rules by hand.';
 
 -- Row-level security and privileges ---------------------------------------------------------------
 

@@ -144,13 +144,11 @@ declare
 begin
   v_result.message := p_message;
   v_result.told := p_told;
-  v_result.shape := tocsin_internal.message_shape(p_told);
-
   -- TypeError: x is not a function
   if left(v_head, 150) ~ 'Error|Exception|Warning|Fault|Interrupt|panic' then
-    v_result.exception := regexp_replace(substring(v_head from '^(?:Uncaught |Unhandled '
-      '|\(in promise\) )*((?:[A-Za-z_$][\w$.]{0,80})?(?:Error|Exception|Warning|Fault|Interrupt)'
-      '|panic)(?: \[\w+\])?(?:\(\w+\))?(?::|$)'), '^.*\.', '');
+    v_result.exception := substring(regexp_replace(substring(v_head from '^(?:Uncaught |Unhandled '
+      '|\(in promise\) )*([A-Za-z_$][\w$.]*)(?: \[\w+\])?(?:\(\w+\))?(?::|$)'), '^.*\.', '')
+      from '^(?:.*(?:Error|Exception|Warning|Fault|Interrupt)|panic)$');
   end if;
 
   -- SQLSTATE 23505, code: "23505", PGRST116

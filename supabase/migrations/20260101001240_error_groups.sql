@@ -152,6 +152,29 @@ comment on column tocsin.error_group_changes.changed_by is
   'The user who did it: auth.users.id. Null: the heart, or a statement in SQL.';
 comment on column tocsin.error_group_changes.changed_at is 'When.';
 
+create function tocsin_internal.hint_errors(p_project_ids text[], p_now timestamptz) returns void
+language plpgsql set search_path = ''
+as $$
+declare
+  -- what this transaction has told at this time of the heart: batches of one beat tell once
+  v_told constant jsonb := nullif(current_setting('tocsin.errors_hinted', true), '');
+  v_before constant text[] := case when (v_told ->> 'at')::timestamptz = p_now
+    then array(select jsonb_array_elements_text(v_told -> 'projects')) else '{}' end;
+  v_new constant text[] := array(
+    select distinct id from unnest(p_project_ids) as id where id <> all (v_before));
+begin
+  if v_new <> '{}' then
+    perform tocsin_internal.hint_projects('errors', v_new, p_now);
+    perform set_config('tocsin.errors_hinted', jsonb_build_object('at', p_now, 'projects',
+      to_jsonb(v_before || v_new))::text, true);
+  end if;
+end
+$$;
+
+comment on function tocsin_internal.hint_errors(text[], timestamptz) is
+  'Tells open dashboards over Realtime that the error groups of these projects changed: each '
+  'project once a beat.';
+
 create function tocsin_internal.apply_group_change() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -169,12 +192,14 @@ begin
     raise exception 'There is no error group % in the project "%"', new.group_id, new.project_id
       using errcode = 'TC031', hint = 'select group_id, project_id from tocsin.error_groups';
   end if;
+  perform tocsin_internal.hint_errors(array[new.project_id], new.changed_at);
   return null;
 end
 $$;
 
 comment on function tocsin_internal.apply_group_change() is
-  'Trigger of error_group_changes: gives the group its new status. Raises TC031.';
+  'Trigger of error_group_changes: gives the group its new status, and tells open dashboards. '
+  'Raises TC031.';
 
 create trigger error_group_changes_apply after insert on tocsin.error_group_changes
   for each row execute function tocsin_internal.apply_group_change();

@@ -78,26 +78,54 @@ comment on column tocsin_internal.error_impact.runs is 'The sketch of the runs.'
 create function tocsin_internal.merge_sketches(p_one bigint[], p_other bigint[]) returns bigint[]
 language plpgsql immutable parallel safe set search_path = ''
 as $$
+declare
+  v_sketch bigint[] := coalesce(p_one, '{}');
+  v_hash bigint;
+  v_place int;
 begin
   if p_other is null or p_other = '{}'
     -- full, and nothing in the other is small enough
-    or cardinality(p_one) = 1024 and p_other[1] >= p_one[1024]
+    or cardinality(v_sketch) = 1024 and p_other[1] >= v_sketch[1024]
   then
-    return coalesce(p_one, '{}');
+    return v_sketch;
+  elsif cardinality(p_other) > 4 then
+    return array(select distinct h from unnest(v_sketch || p_other) as h order by h limit 1024);
   end if;
-  return array(select distinct h from unnest(p_one || p_other) as h order by h limit 1024);
+  -- a few are put where they belong
+  foreach v_hash in array p_other loop
+    v_place := width_bucket(v_hash, v_sketch);
+    if v_place = 0 or v_sketch[v_place] <> v_hash then
+      v_sketch := v_sketch[: v_place] || v_hash || v_sketch[v_place + 1 :];
+    end if;
+  end loop;
+  return v_sketch[: 1024];
 end
 $$;
 
 comment on function tocsin_internal.merge_sketches(bigint[], bigint[]) is
   'The sketch of the union of two: the 1,024 smallest of their hashes, in order.';
 
+create function tocsin_internal.sketch_hashes(p_hashes bigint[]) returns bigint[]
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+  if p_hashes is null then
+    return '{}';
+  elsif cardinality(p_hashes) = 1 then
+    return p_hashes;
+  end if;
+  return array(select distinct h from unnest(p_hashes) as h order by h limit 1024);
+end
+$$;
+
+comment on function tocsin_internal.sketch_hashes(bigint[]) is
+  'The sketch of the ids with these hashes.';
+
 create function tocsin_internal.sketch_ids(p_ids text[]) returns bigint[]
 language sql immutable parallel safe set search_path = ''
 as $$
-  select array(
-    select distinct hashtextextended(id, 0) from unnest(p_ids) as id
-    where id <> '' order by 1 limit 1024)
+  select tocsin_internal.sketch_hashes(
+    (select array_agg(hashtextextended(id, 0)) from unnest(p_ids) as id where id <> ''))
 $$;
 
 comment on function tocsin_internal.sketch_ids(text[]) is
@@ -147,8 +175,10 @@ as $$
   insert into tocsin_internal.error_impact as i (project_id, fingerprint, workflow_id, day,
     event_count, users, runs)
   select project_id, fingerprint, workflow_id, (timestamp at time zone 'UTC')::date, count(*),
-    tocsin_internal.sketch_ids(array_agg(user_id)),
-    tocsin_internal.sketch_ids(array_agg(source_id || '/' || run_id))
+    tocsin_internal.sketch_hashes(
+      array_agg(hashtextextended(user_id, 0)) filter (where user_id <> '')),
+    tocsin_internal.sketch_hashes(
+      array_agg(hashtextextended(source_id || '/' || run_id, 0)) filter (where run_id <> ''))
   from unnest(p_errors)
   where timestamp > p_now - interval '90 days'
   group by 1, 2, 3, 4

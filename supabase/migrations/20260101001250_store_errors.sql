@@ -18,38 +18,6 @@ comment on column tocsin_internal.installation.environment is
 comment on column tocsin_internal.installation.release is
   'TOCSIN_RELEASE, as the functions announced it: the release of errors that name none.';
 
-create function tocsin_internal.redact_texts(
-  p_texts text[], p_length int, p_milliseconds int default 700
-) returns text[]
-language plpgsql set search_path = ''
-as $$
-declare
-  v_until constant timestamptz := clock_timestamp() + make_interval(secs => p_milliseconds / 1e3);
-  v_told text[] := '{}';
-  v_text text;
-begin
-  foreach v_text in array p_texts loop
-    -- a secret that the cut divides would not be known for one: cut after redacting
-    v_text := left(v_text, p_length * 3 / 2);
-    if length(v_text) > 500 and clock_timestamp() > v_until then
-      -- texts made to slow redaction down must not stop the heart: their beginnings will do
-      v_text := left(v_text, 500) || ' [cut: redaction took too long]';
-    end if;
-    v_text := tocsin_internal.redact(v_text);
-    if length(v_text) > p_length then
-      v_text := left(v_text, p_length - 6) || ' [cut]';
-    end if;
-    v_told := v_told || v_text;
-  end loop;
-  return v_told;
-end
-$$;
-
-comment on function tocsin_internal.redact_texts(text[], int, int) is
-  'Each text redacted and cut to p_length characters. When it has taken longer than '
-  'p_milliseconds, '
-  'only the first 500 characters of the others are kept.';
-
 create function tocsin_internal.understand_errors(
   p_errors tocsin_internal.reported_errors[]
 ) returns tocsin_internal.understood_text[]
@@ -63,12 +31,24 @@ begin
   from unnest(p_errors) where message is not null;
   v_told := tocsin_internal.redact_texts(coalesce(v_messages, '{}'), 8192);
   return array(
-    select tocsin_internal.understand_text(t.message, t.told)
-    from (
-      select * from unnest(v_messages, v_told) as t (message, told)
-      union
-      select message, message from unnest(p_errors) where is_redacted and message is not null
-    ) as t);
+    with text as materialized (
+      -- no digit makes another shape than any other, so messages that differ in theirs share one
+      select t.message, t.told, translate(left(t.told, 600), '123456789', '000000000') as digitless
+      from (
+        select * from unnest(v_messages, v_told) as t (message, told)
+        union
+        select message, message from unnest(p_errors) where is_redacted and message is not null
+      ) as t
+    ),
+    shape as materialized (
+      select d.digitless, tocsin_internal.message_shape(d.digitless) as shape
+      from (select distinct digitless from text) as d
+    )
+    select row(u.message, u.told, s.shape, u.exception, u.sqlstate,
+      u.http_status)::tocsin_internal.understood_text
+    from text t
+    join shape s on s.digitless = t.digitless
+    cross join lateral tocsin_internal.understand_text(t.message, t.told) as u);
 end
 $$;
 
@@ -81,6 +61,12 @@ create function tocsin_internal.classify_errors(
 language plpgsql set search_path = ''
 as $$
 declare
+  -- few names, and alike: told once each
+  v_names constant text[] := array(
+    select distinct name from unnest(p_errors) as e
+    cross join lateral (values (e.workflow_name), (left(e.node, 200))) as n (name)
+    where name is not null and not e.is_redacted);
+  v_names_told constant text[] := tocsin_internal.redact_texts(v_names, 800);
   v_understood constant tocsin_internal.understood_text[] :=
     tocsin_internal.understand_errors(p_errors);
   v_own constant tocsin.error_classifiers[] := array(
@@ -90,7 +76,7 @@ declare
   v_stacks_told constant text[] := tocsin_internal.redact_texts(v_stacks, 32768);
 begin
   return (
-    with error as (
+    with error as materialized (
       select e.*, coalesce(e.project_id, '') as project, t.told, t.shape, f.frames,
         coalesce(e.exception, t.exception) as named, coalesce(e.sqlstate, t.sqlstate) as state,
         coalesce(e.http_status, t.http_status) as status,
@@ -107,18 +93,19 @@ begin
       ) as f on f.stack = e.stack
     ),
     kind as materialized (
-      select k.kind, c.error_type, c.severity, c.rule
-      from (select distinct on (e.kind) e.* from error e order by e.kind) as k
-      cross join lateral tocsin_internal.classify(k.source::tocsin.error_source,
-        k.origin::tocsin.error_origin, k.state, k.status, k.named, k.told,
-        k.error_type::tocsin.error_type, k.severity::tocsin.severity, k.project, v_own) as c
+      select * from unnest(tocsin_internal.classify_kinds(array(
+        select distinct on (e.kind) row(e.kind, e.source::tocsin.error_source,
+          e.origin::tocsin.error_origin, e.state, e.status, e.named, left(e.told, 2000), e.project,
+          e.error_type::tocsin.error_type, e.severity::tocsin.severity,
+          null)::tocsin_internal.error_kind
+        from error e order by e.kind), v_own))
     )
     select array_agg(row(e.error_id,
       -- no clock runs ahead of ours
       least(coalesce(e.timestamp, p_now), p_now), e.source::tocsin.error_source,
-      k.error_type, k.severity, e.project,
-      coalesce(e.workflow_id, ''), tocsin_internal.redact(e.workflow_name),
-      coalesce(e.source_id, ''), e.run_id, tocsin_internal.redact(left(e.node, 200)), e.attempt,
+      k.error_type, k.severity, e.project, coalesce(e.workflow_id, ''),
+      coalesce(w.told, e.workflow_name), coalesce(e.source_id, ''), e.run_id,
+      coalesce(n.told, left(e.node, 200)), e.attempt,
       left(e.user_id, 200), left(e.component, 200),
       left(coalesce(e.environment, i.environment), 100),
       left(coalesce(e.release, i.release), 200), left(e.named, 200), e.state, e.status, e.told,
@@ -134,6 +121,10 @@ begin
     join kind k on k.kind = e.kind
     left join unnest(v_stacks, v_stacks_told) as s (stack, told)
       on s.stack = e.stack and not e.is_redacted
+    left join unnest(v_names, v_names_told) as w (name, told)
+      on w.name = e.workflow_name and not e.is_redacted
+    left join unnest(v_names, v_names_told) as n (name, told)
+      on n.name = left(e.node, 200) and not e.is_redacted
     cross join (select environment, release from tocsin_internal.installation) as i
   );
 end
@@ -141,8 +132,7 @@ $$;
 
 comment on function tocsin_internal.classify_errors(tocsin_internal.reported_errors[],
   timestamptz) is
-  'The errors as rows of error_metrics, redacted but for stack and metadata, classified and with '
-  'their fingerprints.';
+  'The errors as rows of error_metrics: redacted, classified and with their fingerprints.';
 
 create function tocsin_internal.spike_kept(p_count bigint) returns bigint
 language sql immutable parallel safe set search_path = ''
@@ -194,27 +184,33 @@ comment on function tocsin_internal.reopen_groups(tocsin.error_metrics[], timest
   'ones whose bound is reached. Returns them as they were.';
 
 create function tocsin_internal.group_errors(p_errors tocsin.error_metrics[], p_now timestamptz)
-returns table (project text, print text, is_new boolean, is_ignored boolean, spike_before bigint)
+returns table (project text, print text, is_new boolean, is_ignored boolean, spike_count bigint)
 language sql set search_path = ''
 as $$
   with batch as (
     select e.project_id, e.fingerprint, count(*) as count, min(e.timestamp) as first_at,
       max(e.timestamp) as last_at,
-      (array_agg(e.severity order by e.timestamp desc, e.error_id desc))[1] as severity,
-      (array_agg(e.release order by e.timestamp, e.error_id))[1] as first_release,
-      (array_agg(e.release order by e.timestamp desc, e.error_id desc))[1] as last_release,
-      tocsin_internal.sketch_ids(array_agg(e.user_id)) as users,
-      tocsin_internal.sketch_ids(array_agg(e.source_id || '/' || e.run_id)) as runs,
-      tocsin_internal.sketch_ids(array_agg(e.workflow_id)) as workflows
+      tocsin_internal.sketch_hashes(array_agg(hashtextextended(e.user_id, 0))
+        filter (where e.user_id <> '')) as users,
+      tocsin_internal.sketch_hashes(array_agg(hashtextextended(e.source_id || '/' || e.run_id, 0))
+        filter (where e.run_id <> '')) as runs,
+      tocsin_internal.sketch_hashes(array_agg(distinct hashtextextended(e.workflow_id, 0))
+        filter (where e.workflow_id <> '')) as workflows
     from unnest(p_errors) as e group by 1, 2
   ),
   earliest as (
     select distinct on (e.project_id, e.fingerprint) e.project_id, e.fingerprint, e.source,
-      e.error_type, e.node, coalesce(
+      e.error_type, e.node, e.release, coalesce(
         nullif(left(split_part(e.message, chr(10), 1), 200), ''), e.exception,
         initcap(replace(e.error_type::text, '_', ' ')) || coalesce(' at ' || e.node, '')) as title
     from unnest(p_errors) as e
     order by e.project_id, e.fingerprint, e.timestamp, e.error_id
+  ),
+  newest as (
+    select distinct on (e.project_id, e.fingerprint) e.project_id, e.fingerprint, e.severity,
+      e.release
+    from unnest(p_errors) as e
+    order by e.project_id, e.fingerprint, e.timestamp desc, e.error_id desc
   ),
   reach as (
     insert into tocsin_internal.error_reach as r
@@ -232,12 +228,13 @@ as $$
   insert into tocsin.error_groups as g (project_id, fingerprint, title, source, error_type,
     severity, node, first_seen_at, last_seen_at, first_release, last_release, event_count,
     user_count, run_count, workflow_count, spike_minute, spike_count, sampled_out_count)
-  select b.project_id, b.fingerprint, f.title, f.source, f.error_type, b.severity, f.node,
-    b.first_at, b.last_at, b.first_release, b.last_release, b.count, r.user_count, r.run_count,
+  select b.project_id, b.fingerprint, f.title, f.source, f.error_type, l.severity, f.node,
+    b.first_at, b.last_at, f.release, l.release, b.count, r.user_count, r.run_count,
     r.workflow_count, date_trunc('minute', p_now), b.count,
     b.count - tocsin_internal.spike_kept(b.count)
   from batch b
   join earliest f on f.project_id = b.project_id and f.fingerprint = b.fingerprint
+  join newest l on l.project_id = b.project_id and l.fingerprint = b.fingerprint
   join reach r on r.project_id = b.project_id and r.fingerprint = b.fingerprint
   order by b.project_id, b.fingerprint
   on conflict (project_id, fingerprint) do update
@@ -266,15 +263,12 @@ as $$
         when g.ignored_until_rate is null then 0
         when g.rate_window_began_at + g.ignored_rate_window > p_now then g.rate_window_count
         else 0 end + excluded.spike_count
-  returning g.project_id, g.fingerprint, g.xmax = 0, g.status = 'ignored',
-    g.spike_count - (
-      select b.count from batch b
-      where b.project_id = g.project_id and b.fingerprint = g.fingerprint)
+  returning g.project_id, g.fingerprint, g.xmax = 0, g.status = 'ignored', g.spike_count::bigint
 $$;
 
 comment on function tocsin_internal.group_errors(tocsin.error_metrics[], timestamptz) is
-  'Counts the errors in their groups, and makes those that are new. spike_before is how many of a '
-  'group came before in this minute.';
+  'Counts the errors in their groups, and makes those that are new. spike_count is how many of a '
+  'group came in this minute so far, these included.';
 
 create function tocsin_internal.new_errors(
   p_errors tocsin_internal.reported_errors[], p_now timestamptz
@@ -315,9 +309,12 @@ begin
   if v_new is null then
     return '{}';
   end if;
-  v_new := array(
-    select case when not e.is_redacted and e.message ~ '^\s*\{|\n'
-      then tocsin_internal.unwrap_error(e) else e end from unnest(v_new) as e);
+  if exists (select from unnest(v_new) where not is_redacted and message ~ '^\s*\{|\n') then
+    v_new := array(
+      select case when not e.is_redacted and e.message ~ '^\s*\{|\n'
+        then tocsin_internal.unwrap_error(e) else e end from unnest(v_new) as e);
+  end if;
+  v_new := tocsin_internal.redact_as_people_say(v_new);
   v_errors := tocsin_internal.classify_errors(v_new, p_now);
   v_back := array(select b from tocsin_internal.reopen_groups(v_errors, p_now) as b);
 
@@ -325,6 +322,7 @@ begin
     select e.*, b.status_changed_at as resolved_at,
       row_number() over (partition by e.project_id, e.fingerprint
         order by e.timestamp, e.error_id) as place,
+      count(*) over (partition by e.project_id, e.fingerprint) as count,
       row_number() over (partition by e.project_id, e.fingerprint,
         e.timestamp > b.status_changed_at order by e.timestamp, e.error_id) as place_after
     from unnest(v_errors) as e
@@ -333,8 +331,8 @@ begin
   ),
   marked as (
     select p.*, g.is_new as group_is_new, g.is_ignored as group_is_ignored,
-      tocsin_internal.spike_kept(g.spike_before + p.place)
-        > tocsin_internal.spike_kept(g.spike_before + p.place - 1) as is_kept
+      tocsin_internal.spike_kept(g.spike_count - p.count + p.place)
+        > tocsin_internal.spike_kept(g.spike_count - p.count + p.place - 1) as is_kept
     from placed p
     join tocsin_internal.group_errors(v_errors, p_now) as g
       on g.project = p.project_id and g.print = p.fingerprint
@@ -358,7 +356,7 @@ begin
 
   perform tocsin_internal.count_errors(v_errors, p_now);
   perform tocsin_internal.queue_forwardings(v_stored, p_now);
-  perform tocsin_internal.hint_projects('errors',
+  perform tocsin_internal.hint_errors(
     array(select distinct e.project_id from unnest(v_errors) as e), p_now);
   return v_stored;
 end

@@ -18,13 +18,7 @@ begin
   if v_error.message ~ '^\s*\{|\n' then
     v_error := tocsin_internal.unwrap_error(v_error);
   end if;
-  v_error.message := (tocsin_internal.redact_texts(array[v_error.message], 8192))[1];
-  if v_error.stack is not null then
-    v_error.stack := (tocsin_internal.redact_texts(array[v_error.stack], 32768))[1];
-  end if;
-  if v_error.metadata is not null then
-    v_error.metadata := tocsin_internal.redact_metadata(v_error.metadata);
-  end if;
+  v_error := tocsin_internal.redact_report(v_error);
   -- a clock that is off by more than a day ahead, or a month behind, tells nothing
   if v_error.timestamp > v_now + interval '1 day' or v_error.timestamp < v_now - interval '30 days'
   then
@@ -36,16 +30,8 @@ begin
   v_error.error_id := coalesce(v_error.error_id, gen_random_uuid());
   v_error.project_id := left(coalesce(v_error.project_id, ''), 200);
   v_error.workflow_id := left(v_error.workflow_id, 200);
-  v_error.workflow_name := tocsin_internal.redact(left(v_error.workflow_name, 200));
   v_error.run_id := left(v_error.run_id, 500);
-  v_error.node := tocsin_internal.redact(left(v_error.node, 200));
-  v_error.user_id := tocsin_internal.redact(left(v_error.user_id, 200));
-  v_error.component := tocsin_internal.redact(left(v_error.component, 200));
-  v_error.environment := tocsin_internal.redact(left(v_error.environment, 100));
-  v_error.release := tocsin_internal.redact(left(v_error.release, 200));
-  v_error.exception := tocsin_internal.redact(left(v_error.exception, 200));
   v_error.sqlstate := left(v_error.sqlstate, 10);
-  v_error.is_redacted := true;
   return v_error;
 end
 $$;

@@ -44,6 +44,7 @@ $$, array[
   'tocsin_internal.run_buckets: select',
   'tocsin_internal.run_outcomes: select',
   'tocsin.error_classifiers: delete, insert, select, update',
+  'tocsin.redaction_rules: delete, insert, select, update',
   'tocsin.error_group_changes: insert, select',
   'tocsin.error_group_hours: select',
   'tocsin.error_groups: select',

@@ -5,7 +5,7 @@ select plan(7);
 
 set local client_min_messages = error;
 select isnt(tocsin.report_error(null, null), null, 'Nothing at all is a report.');
-select isnt(tocsin.report_error('?', repeat('x', 1000000), 'nowhere',
+select isnt(tocsin.report_error('?', repeat('ä', 1000000), 'nowhere',
   to_jsonb(repeat('y', 10000000)), 'catastrophic', repeat('p', 5000), p_timestamp => '1970-01-01',
   p_http_status => -5), null,
   'So is far too much.');
@@ -14,8 +14,8 @@ select isnt(tocsin.report_error('x', '<script>alert(1)</script>''; drop table x;
   'So is HTML, SQL and what is a thousand levels deep.');
 select from tocsin_internal.tick();
 select is((select count(*)::int from tocsin.error_metrics), 3, 'All are stored.');
-select ok(bool_and(length(coalesce(message, '')) <= 8192 and length(project_id) <= 200
-  and length(metadata::text) <= 66000 and timestamp between now() - interval '1 hour'
+select ok(bool_and(octet_length(coalesce(message, '')) <= 8192 and length(project_id) <= 200
+  and octet_length(metadata::text) <= 65536 and timestamp between now() - interval '1 hour'
   and clock_timestamp()), 'Within their bounds, and at a time that can be.')
 from tocsin.error_metrics;
 select ok(bool_or(metadata ? 'reported_timestamp'), 'What time was said is kept beside.')
