@@ -7,8 +7,9 @@ create table runs (id int primary key, status text);
 select from tocsin.watch_runs('runs');
 insert into runs values (1, 'failed');
 -- fails at its very end, after the outcomes are taken
-create or replace function tocsin_internal.failure_time(p_outcome tocsin_internal.run_outcomes)
-returns timestamptz language sql as 'select null::timestamptz where 1 / 0 = 1';
+create or replace function tocsin_internal.forward_failures(
+  p_outcomes tocsin_internal.run_outcomes[]
+) returns void language plpgsql as 'begin perform 1 / 0; end';
 select from tocsin_internal.run_stage('roll_up');
 
 select is((select count(*)::int from tocsin_internal.run_outcomes), 1,
