@@ -161,7 +161,17 @@ function moreBlocks(more: NonNullable<Story["more"]>): SlackBlock[] {
 }
 
 function plain(value: string, max: number): { type: "plain_text"; text: string; emoji: false } {
-  return { type: "plain_text", text: cut(value, max) || " ", emoji: false };
+  return { type: "plain_text", text: fit(value, max) || " ", emoji: false };
+}
+
+/** Slack may count a character outside the basic plane as two. */
+function fit(value: string, max: number): string {
+  let shown = cut(value, max);
+  for (let room = max; shown.length > max && room > 0;) {
+    room -= shown.length - max;
+    shown = cut(value, room);
+  }
+  return shown;
 }
 
 function text(value: string): RichElement {

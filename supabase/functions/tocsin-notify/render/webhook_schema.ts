@@ -112,7 +112,6 @@ export type WebhookBody = z.infer<typeof webhookBody>;
 export function webhookJsonSchema(): object {
   return {
     ...z.toJSONSchema(webhookBody, { io: "input" }),
-    $id: "https://tocsin.dev/schemas/webhook-v1.schema.json",
     title: "Tocsin webhook, version 1",
   };
 }
