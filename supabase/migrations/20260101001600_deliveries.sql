@@ -183,7 +183,9 @@ begin
     update tocsin.deliveries
     set state = 'pending', next_attempt_at = p_now, lease_until = null,
       last_error = 'the sender never reported'
-    where state = 'sending' and lease_until < p_now
+    where delivery_id = any (array(
+      select delivery_id from tocsin.deliveries where state = 'sending' and lease_until < p_now
+      for update skip locked))
     returning *
   loop
     insert into tocsin.delivery_attempts (delivery_id, attempt, channel_id, outcome, finished_at,

@@ -9,7 +9,7 @@
 -- SECURITY DEFINER functions, granted to service_role alone, because they read Vault and write
 -- tables that nobody may write through the Data API:
 --   tocsin.check_doorbell, tocsin.claim_deliveries, tocsin.record_attempt,
---   tocsin.release_deliveries
+--   tocsin.record_attempts, tocsin.release_deliveries
 --
 -- Errors: TC014 (docs/reference/errors.md).
 
@@ -77,6 +77,14 @@ $$;
 comment on function tocsin_internal.channel_config(tocsin.alert_channels, text) is
   'What the sender has to know of a channel, but for its secrets.';
 
+create function tocsin_internal.take_turn() returns void
+language sql volatile set search_path = ''
+as $$ select pg_advisory_xact_lock(hashtext('tocsin'), hashtext('sending')) $$;
+
+comment on function tocsin_internal.take_turn() is
+  'Waits until no other sender claims, records or gives back. Each takes milliseconds, and touches '
+  'rows of many channels: in turns, none waits for another in a circle.';
+
 create function tocsin.claim_deliveries(
   p_limit int default 50, p_lease_seconds int default 120,
   p_now timestamptz default clock_timestamp()
@@ -92,8 +100,8 @@ declare
   v_slots timestamptz[];
   v_msg_ids bigint[];
 begin
-  -- one at a time, so that slots are given out once and a channel is tried by one
-  perform pg_advisory_xact_lock(hashtext('tocsin'), hashtext('claim'));
+  -- so that slots are given out once and a channel is tried by one
+  perform tocsin_internal.take_turn();
 
   with chosen as materialized (
     select * from tocsin_internal.choose_deliveries(least(greatest(1, p_limit), 1000), p_now)
@@ -226,12 +234,43 @@ comment on function tocsin.record_attempt(uuid, int, text, timestamptz, timestam
   'Returns the delivery''s state, or stale when the lease was lost. For service_role. Raises '
   'TC014.';
 
+create function tocsin.record_attempts(p_attempts jsonb) returns text[]
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_attempt record;
+  v_states text[] := '{}';
+begin
+  perform tocsin_internal.take_turn();
+  for v_attempt in
+    select a.*, e.place from jsonb_array_elements(p_attempts) with ordinality as e (value, place),
+      jsonb_to_record(e.value) as a (delivery_id uuid, attempt int, outcome text,
+        started_at timestamptz, finished_at timestamptz, next_attempt_at timestamptz,
+        http_status int, error text, response text, provider_id text, hold_until timestamptz,
+        is_gone boolean)
+    order by e.place
+  loop
+    v_states[v_attempt.place] := tocsin.record_attempt(v_attempt.delivery_id, v_attempt.attempt,
+      v_attempt.outcome, v_attempt.started_at, v_attempt.finished_at, v_attempt.next_attempt_at,
+      v_attempt.http_status, v_attempt.error, v_attempt.response, v_attempt.provider_id,
+      v_attempt.hold_until, coalesce(v_attempt.is_gone, false));
+  end loop;
+  return v_states;
+end
+$$;
+
+comment on function tocsin.record_attempts(jsonb) is
+  'Records how several attempts ended: an array of objects with the parameters of '
+  'record_attempt(), without their p_. Returns the deliveries'' states in the same order. All or '
+  'none are recorded. For service_role. Raises TC014.';
+
 create function tocsin.release_deliveries(p_delivery_ids uuid[], p_attempts int[]) returns int
 language plpgsql security definer set search_path = ''
 as $$
 declare
   v_channel_ids uuid[];
 begin
+  perform tocsin_internal.take_turn();
   with released as (
     update tocsin.deliveries d set state = 'pending', lease_until = null,
       attempt_count = d.attempt_count - 1
@@ -256,9 +295,9 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.check_doorbell(text), tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
     text, timestamptz, boolean),
-  tocsin.release_deliveries(uuid[], int[]) from public, anon, authenticated;
+  tocsin.record_attempts(jsonb), tocsin.release_deliveries(uuid[], int[]) from public, anon, authenticated;
 grant execute on function tocsin.check_doorbell(text),
   tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
     text, timestamptz, boolean),
-  tocsin.release_deliveries(uuid[], int[]) to service_role;
+  tocsin.record_attempts(jsonb), tocsin.release_deliveries(uuid[], int[]) to service_role;

@@ -2,9 +2,9 @@
  * The calls that this function makes to the database, over the Data API. Errors come out as
  * DatabaseError with a stable code, since `tocsin.doctor()` reads it from pg_net's answers.
  */
-import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
-import { type Env, readSupabaseSettings } from "../_shared/env.ts";
+import { createDataApi, DataApiError } from "../_shared/data_api.ts";
+import type { Env } from "../_shared/env.ts";
 import { type Claim, claimSchema } from "./notification.ts";
 
 export interface Attempt {
@@ -23,6 +23,8 @@ export interface Attempt {
   /** The receiver wants no more, of anything. */
   isGone: boolean;
 }
+
+type Fetch = typeof fetch;
 
 export type DeliveryState = "delivered" | "pending" | "dead" | "stale";
 
@@ -57,32 +59,33 @@ export class DatabaseError extends Error {
   }
 }
 
-const defaultTimeoutMs = 20_000;
+/** How long a record waits for others to go with it, and how many go together. */
+const gatheringMs = 5;
+const mostRecords = 100;
+const secondTryMs = 200;
+
+const attemptStates = z.array(z.enum(["delivered", "pending", "dead", "stale"]));
 
 /** Nothing is read from the environment before the first call. */
-export function createDatabase(
-  env: Env,
-  fetchFn: typeof fetch,
-  timeoutMs: number = defaultTimeoutMs,
-): Database {
-  let connected: ReturnType<typeof connect> | undefined;
+export function createDatabase(env: Env, fetch: Fetch, timeoutMs?: number): Database {
+  const api = createDataApi({ env, fetch, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
 
   async function call<T extends z.ZodType>(
     name: string,
     args: Record<string, unknown>,
     result: T,
   ): Promise<z.infer<T>> {
-    connected ??= connect(env, withTimeout(fetchFn, timeoutMs));
-    const { data, error, status } = await connected.rpc(name, args);
-    if (error !== null) throw asDatabaseError(name, status, error);
-    const parsed = result.safeParse(data);
-    if (parsed.success) return parsed.data;
-    throw new DatabaseError(
-      "unexpected_answer",
-      `tocsin.${name} answered something else than expected.`,
-      "Deploy the function and push the migrations of the same version.",
-    );
+    try {
+      return await api.call({ kind: "service" }, name, args, result);
+    } catch (error) {
+      throw error instanceof DataApiError ? asDatabaseError(name, error) : error;
+    }
   }
+
+  const recorder = new Recorder(async (attempts) => {
+    const args = { p_attempts: attempts.map(asRecord) };
+    return await call("record_attempts", args, attemptStates.length(attempts.length));
+  });
 
   return {
     checkDoorbell: (token) => call("check_doorbell", { p_token: token }, z.boolean()),
@@ -100,25 +103,7 @@ export function createDatabase(
       return { claims, unreadable };
     },
 
-    recordAttempt: (attempt) =>
-      call(
-        "record_attempt",
-        {
-          p_delivery_id: attempt.deliveryId,
-          p_attempt: attempt.attempt,
-          p_outcome: attempt.outcome,
-          p_started_at: attempt.startedAt.toISOString(),
-          p_finished_at: attempt.finishedAt.toISOString(),
-          p_next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
-          p_http_status: attempt.httpStatus,
-          p_error: attempt.error,
-          p_response: attempt.response,
-          p_provider_id: attempt.providerId,
-          p_hold_until: attempt.holdUntil?.toISOString() ?? null,
-          p_is_gone: attempt.isGone,
-        },
-        z.enum(["delivered", "pending", "dead", "stale"]),
-      ),
+    recordAttempt: (attempt) => recorder.record(attempt),
 
     releaseDeliveries: (claims) =>
       call(
@@ -134,36 +119,73 @@ export function createDatabase(
   };
 }
 
-function connect(env: Env, fetchFn: typeof fetch) {
-  const { url, secretKey } = readSupabaseSettings(env);
-  return createClient(url, secretKey, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    db: { schema: "tocsin" },
-    global: { fetch: fetchFn },
-  });
-}
-
-function withTimeout(fetchFn: typeof fetch, timeoutMs: number): typeof fetch {
-  return async (input, init) => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(new Error("no answer in time")), timeoutMs);
-    try {
-      const answer = await fetchFn(input, { ...init, signal: abort.signal });
-      // Read here, so that the limit holds for the body too.
-      const body = await answer.arrayBuffer();
-      return new Response(body.byteLength === 0 ? null : body, answer);
-    } finally {
-      clearTimeout(timer);
-    }
+function asRecord(attempt: Attempt) {
+  return {
+    delivery_id: attempt.deliveryId,
+    attempt: attempt.attempt,
+    outcome: attempt.outcome,
+    started_at: attempt.startedAt.toISOString(),
+    finished_at: attempt.finishedAt.toISOString(),
+    next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
+    http_status: attempt.httpStatus,
+    error: attempt.error,
+    response: attempt.response,
+    provider_id: attempt.providerId,
+    hold_until: attempt.holdUntil?.toISOString() ?? null,
+    is_gone: attempt.isGone,
   };
 }
 
-function asDatabaseError(
-  name: string,
-  status: number,
-  error: { code?: string; message: string },
-): DatabaseError {
-  switch (error.code) {
+/**
+ * Records what ends within a moment together, since a call costs more than what it records. What
+ * ends while one batch is on its way goes with the next.
+ */
+class Recorder {
+  readonly #send: (attempts: Attempt[]) => Promise<DeliveryState[]>;
+  readonly #waiting: {
+    attempt: Attempt;
+    resolve: (state: DeliveryState) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
+  #flushing = false;
+
+  constructor(send: (attempts: Attempt[]) => Promise<DeliveryState[]>) {
+    this.#send = send;
+  }
+
+  record(attempt: Attempt): Promise<DeliveryState> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ attempt, resolve, reject });
+      if (!this.#flushing) void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    await new Promise((resolve) => setTimeout(resolve, gatheringMs));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, mostRecords);
+      try {
+        const attempts = batch.map(({ attempt }) => attempt);
+        // recording twice is harmless, and not to have recorded is to send twice
+        const states = await this.#send(attempts).catch(async () => {
+          await new Promise((resolve) => setTimeout(resolve, secondTryMs));
+          return await this.#send(attempts);
+        });
+        for (const [index, { resolve }] of batch.entries()) resolve(states[index] ?? "stale");
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#flushing = false;
+  }
+}
+
+function asDatabaseError(name: string, error: DataApiError): DatabaseError {
+  const { code, status } = error;
+  switch (code) {
+    case "unexpected_answer":
+      return new DatabaseError(code, error.message, error.hint ?? "");
     case "PGRST106":
       return new DatabaseError(
         "schema_not_exposed",

@@ -66,7 +66,7 @@ Deno.test(
 );
 
 Deno.test("an attempt is recorded with every parameter of the contract", async () => {
-  await using server = serve(() => Response.json("pending"));
+  await using server = serve(() => Response.json(["pending"]));
   const state = await database(server).recordAttempt({
     deliveryId: id,
     attempt: 2,
@@ -83,19 +83,93 @@ Deno.test("an attempt is recorded with every parameter of the contract", async (
   });
   assert.equal(state, "pending");
   assert.deepEqual(JSON.parse(server.received[0]?.body ?? ""), {
-    p_delivery_id: id,
-    p_attempt: 2,
-    p_outcome: "retry",
-    p_started_at: "2026-11-21T09:00:00.000Z",
-    p_finished_at: "2026-11-21T09:00:01.000Z",
-    p_next_attempt_at: "2026-11-21T09:00:31.000Z",
-    p_http_status: 500,
-    p_error: "a.example answered 500.",
-    p_response: "oops",
-    p_provider_id: null,
-    p_hold_until: "2026-11-21T09:02:00.000Z",
-    p_is_gone: false,
+    p_attempts: [
+      {
+        delivery_id: id,
+        attempt: 2,
+        outcome: "retry",
+        started_at: "2026-11-21T09:00:00.000Z",
+        finished_at: "2026-11-21T09:00:01.000Z",
+        next_attempt_at: "2026-11-21T09:00:31.000Z",
+        http_status: 500,
+        error: "a.example answered 500.",
+        response: "oops",
+        provider_id: null,
+        hold_until: "2026-11-21T09:02:00.000Z",
+        is_gone: false,
+      },
+    ],
   });
+});
+
+Deno.test(
+  "what ends within a moment is recorded in one call, each with its own state",
+  async () => {
+    const states: Record<string, string> = { a: "delivered", b: "stale", c: "dead" };
+    await using server = serve(({ body }) =>
+      Response.json(
+        JSON.parse(body).p_attempts.map((one: { error: string }) => states[one.error] ?? "pending"),
+      ),
+    );
+    const db = database(server);
+    const now = new Date("2026-11-21T09:00:00Z");
+    const record = (error: string) =>
+      db.recordAttempt({
+        ...{
+          deliveryId: id,
+          attempt: 1,
+          outcome: "retry" as const,
+          startedAt: now,
+          finishedAt: now,
+        },
+        ...{ nextAttemptAt: now, httpStatus: null, error, response: null, providerId: null },
+        ...{ holdUntil: null, isGone: false },
+      });
+    const recorded = await Promise.all(["a", "b", "c", "d"].map(record));
+    assert.deepEqual(recorded, ["delivered", "stale", "dead", "pending"]);
+    assert.equal(server.received.length, 1);
+  },
+);
+
+Deno.test("a batch that cannot be recorded fails for each that was in it", async () => {
+  await using server = serve(() =>
+    Response.json({ code: "40P01", message: "deadlock" }, { status: 500 }),
+  );
+  const db = database(server);
+  const now = new Date("2026-11-21T09:00:00Z");
+  const attempt = {
+    ...{
+      deliveryId: id,
+      attempt: 1,
+      outcome: "delivered" as const,
+      startedAt: now,
+      finishedAt: now,
+    },
+    ...{ nextAttemptAt: null, httpStatus: 200, error: null, response: null, providerId: null },
+    ...{ holdUntil: null, isGone: false },
+  };
+  for (const one of await Promise.allSettled([
+    db.recordAttempt(attempt),
+    db.recordAttempt(attempt),
+  ])) {
+    assert.ok(
+      one.status === "rejected" && failsAs("database_unavailable", /next ring/)(one.reason),
+    );
+  }
+  assert.equal(server.received.length, 2, "it was tried twice");
+});
+
+Deno.test("a batch that meets a passing fault is recorded the second time", async () => {
+  await using server = serve((_, number) =>
+    number === 1 ? new Response("", { status: 502 }) : Response.json(["delivered"]),
+  );
+  const now = new Date("2026-11-21T09:00:00Z");
+  const state = await database(server).recordAttempt({
+    ...{ deliveryId: id, attempt: 1, outcome: "delivered", startedAt: now, finishedAt: now },
+    ...{ nextAttemptAt: null, httpStatus: 200, error: null, response: null, providerId: null },
+    ...{ holdUntil: null, isGone: false },
+  });
+  assert.equal(state, "delivered");
 });
 
 Deno.test("claims are given back by id and attempt", async () => {

@@ -359,7 +359,7 @@ Deno.test("the whole function, over a Data API: checked, claimed, sent, recorded
     const args = JSON.parse(body);
     if (path.endsWith("/check_doorbell")) return Response.json(args.p_token === token);
     if (path.endsWith("/claim_deliveries")) return Response.json(rows.splice(0));
-    if (path.endsWith("/record_attempt")) return Response.json("delivered");
+    if (path.endsWith("/record_attempts")) return Response.json(["delivered"]);
     return new Response("", { status: 500 });
   });
   const values: Record<string, string> = {
@@ -373,9 +373,9 @@ Deno.test("the whole function, over a Data API: checked, claimed, sent, recorded
   assert.equal((await answer.json()).delivered, 1);
   const calls = api.received.map((request) => request.path.split("/").at(-1));
   assert.deepEqual(calls.slice(0, 2), ["check_doorbell", "claim_deliveries"]);
-  const record = api.received.find((request) => request.path.endsWith("/record_attempt"));
-  const recorded = JSON.parse(record?.body ?? "{}");
-  assert.equal(recorded.p_outcome, "delivered");
-  assert.equal(recorded.p_http_status, 200);
+  const record = api.received.find((request) => request.path.endsWith("/record_attempts"));
+  const [recorded] = JSON.parse(record?.body ?? "{}").p_attempts;
+  assert.equal(recorded.outcome, "delivered");
+  assert.equal(recorded.http_status, 200);
   assert.equal((await handle(ring({ type: "drain" }, { "x-tocsin-token": "wrong" }))).status, 401);
 });

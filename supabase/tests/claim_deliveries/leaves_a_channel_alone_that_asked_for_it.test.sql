@@ -28,8 +28,8 @@ insert into tocsin.alert_channels (name, kind, url) values
   ('hook', 'webhook', 'https://x.example'), ('other', 'webhook', 'https://y.example');
 
 select pg_temp.deliver('hook', '2026-03-04 10:00Z', 20);
-select pg_temp.deliver('other', '2026-03-04 10:00Z', 1);
 select pg_temp.record('retry', '2026-03-04 10:00Z', 1, '10 minutes');
+select pg_temp.deliver('other', '2026-03-04 10:00Z', 1);
 
 select is((select string_agg(channel_name, ',')
   from tocsin.claim_deliveries(p_now => '2026-03-04 10:09Z')), 'other',

@@ -19,6 +19,7 @@ $$, array[
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text,timestamp with time zone,boolean)',
+  'tocsin.record_attempts(jsonb)',
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin_internal.capture_runs()',

@@ -14,6 +14,7 @@ $$, array[
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,integer,text,text,text,timestamp with time zone,boolean)',
+  'tocsin.record_attempts(jsonb)',
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.claim_forwardings(jsonb,integer,integer,timestamp with time zone)',
   'tocsin.record_forwardings(jsonb,jsonb,timestamp with time zone)',

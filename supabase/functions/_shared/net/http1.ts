@@ -85,6 +85,7 @@ class AnswerReader {
   readonly #connection: Connection;
   readonly #maxBodyBytes: number;
   #buffer = new Uint8Array(0);
+  #chunkBytes = 1024;
   #head: { status: number; headers: Map<string, string> } | undefined;
   #body: Uint8Array[] = [];
   #bodyBytes = 0;
@@ -188,7 +189,9 @@ class AnswerReader {
   }
 
   async #fill(): Promise<boolean> {
-    const chunk = new Uint8Array(16 * 1024);
+    const chunk = new Uint8Array(this.#chunkBytes);
+    // most answers are short, and a long one is worth longer reads
+    this.#chunkBytes = Math.min(16 * 1024, 2 * this.#chunkBytes);
     const count = await this.#connection.read(chunk);
     if (count === null) return false;
     this.#buffer = concat([this.#buffer, chunk.subarray(0, count)]);
