@@ -1,4 +1,4 @@
-// A Debian with PostgreSQL 17, the real pg_cron and Prometheus, in a folder: made once by
+// A Debian with PostgreSQL 17, the real pg_cron, Prometheus and Alertmanager, in a folder: made once by
 // debootstrap, kept for the next run. Only root can make and use it.
 
 import { spawn } from "node:child_process";
@@ -12,6 +12,7 @@ const packages = [
   "postgresql-17-pgtap",
   "postgresql-17-plpgsql-check",
   "prometheus",
+  "prometheus-alertmanager",
   "promtool",
 ];
 const mirror = process.env["TOCSIN_DEBIAN_MIRROR"] ?? "http://deb.debian.org/debian";

@@ -1,6 +1,6 @@
-// npm run test:platform: the product on Debian's PostgreSQL 17 with the real pg_cron, and its metrics
-// before the real Prometheus: no npm package has these. For root on Linux; elsewhere it is skipped,
-// but never in CI.
+// npm run test:platform: the product on Debian's PostgreSQL 17 with the real pg_cron, its metrics
+// before the real Prometheus, and its alerts before the real Alertmanager: no npm package has these.
+// For root on Linux; elsewhere it is skipped, but never in CI.
 
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
@@ -13,6 +13,7 @@ import { isRoot, repository } from "../paths.ts";
 import { superuser } from "../postgres.ts";
 import { startStack } from "../stack.ts";
 import { leavesNothing, readSequences, resetSequences, runPgtapFile } from "../test/tap.ts";
+import { deliverToAlertmanager } from "./alertmanager.ts";
 import { prepareDebian } from "./debian.ts";
 import { scrapeWithPrometheus } from "./scrape.ts";
 import { startPlatformServer } from "./server.ts";
@@ -167,6 +168,11 @@ test("Prometheus reads what tocsin-api tells scrapers, and answers with what the
   } finally {
     await stack.stop();
   }
+});
+
+test("Alertmanager takes alerts from a channel, knows them again, and sees them end", async () => {
+  await launchJobs(false);
+  await deliverToAlertmanager(debian, adminUrl);
 });
 
 function query(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
