@@ -295,7 +295,8 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.check_doorbell(text), tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
     text, timestamptz, boolean),
-  tocsin.record_attempts(jsonb), tocsin.release_deliveries(uuid[], int[]) from public, anon, authenticated;
+  tocsin.record_attempts(jsonb), tocsin.release_deliveries(uuid[], int[])
+  from public, anon, authenticated;
 grant execute on function tocsin.check_doorbell(text),
   tocsin.claim_deliveries(int, int, timestamptz),
   tocsin.record_attempt(uuid, int, text, timestamptz, timestamptz, timestamptz, int, text, text,
