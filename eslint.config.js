@@ -10,6 +10,7 @@ export default ts.config(
     ignores: [
       "**/node_modules/",
       "**/build/",
+      "**/dist/",
       "**/.svelte-kit/",
       ".local/",
       "supabase/functions/",

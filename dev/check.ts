@@ -26,6 +26,15 @@ const checks: Check[] = [
     run: () => command(bin("eslint"), ["--max-warnings=0", ...(fix ? ["--fix"] : []), "."]),
   },
   { name: "types (tsc)", run: () => command(bin("tsc"), ["-p", "."]) },
+  {
+    name: "types of the client (tsc)",
+    run: async () => {
+      // by itself, without Node's types; then with its tests
+      const alone = ["-p", "packages/client/tsconfig.build.json", "--noEmit"];
+      const output = await command(bin("tsc"), alone);
+      return output || command(bin("tsc"), ["-p", "packages/client"]);
+    },
+  },
   ...functionNames().map((name) => ({
     name: `types of ${name} (deno check)`,
     run: async () => {
