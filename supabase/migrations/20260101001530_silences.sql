@@ -111,19 +111,28 @@ create function tocsin_internal.matches_silence(
   p_silence tocsin.silences, p_setting tocsin.alert_settings,
   p_occurrence tocsin_internal.occurrence, p_at timestamptz
 ) returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select p_at >= p_silence.starts_at and p_at < p_silence.ends_at
-    and (p_silence.project_id is null or p_silence.project_id = p_setting.project_id)
-    and (p_silence.setting_id is null or p_silence.setting_id = p_setting.setting_id)
-    and (p_silence.kind is null or p_silence.kind = p_setting.kind)
-    and p_occurrence.severity <= p_silence.max_severity
-    and p_occurrence.project_id like tocsin_internal.like_pattern(p_silence.project_pattern)
-    and p_occurrence.workflow_id like tocsin_internal.like_pattern(p_silence.workflow_pattern)
-    and (p_silence.node_pattern = '*' or p_occurrence.what = 'failure' and exists (
-      select from tocsin.error_metrics e
-      where e.error_id = p_occurrence.event_id and e.project_id = p_occurrence.project_id
-        and e.node like tocsin_internal.like_pattern(p_silence.node_pattern)))
+begin
+  if p_at < p_silence.starts_at or p_at >= p_silence.ends_at
+    or p_silence.project_id <> coalesce(p_setting.project_id, '')
+    or p_setting.project_id is null and p_silence.project_id is not null
+    or p_silence.setting_id <> p_setting.setting_id
+    or p_silence.kind <> p_setting.kind
+    or p_occurrence.severity > p_silence.max_severity
+    or p_silence.project_pattern <> '*' and p_occurrence.project_id
+      not like tocsin_internal.like_pattern(p_silence.project_pattern)
+    or p_silence.workflow_pattern <> '*' and p_occurrence.workflow_id
+      not like tocsin_internal.like_pattern(p_silence.workflow_pattern)
+  then
+    return false;
+  end if;
+  return p_silence.node_pattern = '*' or p_occurrence.what = 'failure' and exists (
+    select from tocsin.error_metrics e
+    where e.error_id = p_occurrence.event_id and e.project_id = p_occurrence.project_id
+      and e.ingested_at >= p_occurrence.at
+      and e.node like tocsin_internal.like_pattern(p_silence.node_pattern));
+end
 $$;
 
 comment on function tocsin_internal.matches_silence(tocsin.silences, tocsin.alert_settings,

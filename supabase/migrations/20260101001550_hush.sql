@@ -14,8 +14,8 @@ create type tocsin_internal.ruling as (
   beginning tocsin.decision
 );
 comment on type tocsin_internal.ruling is
-  'What hushes an occurrence: decision and reason, null when nothing does; until when a quiet '
-  'period defers it; and, of a resolved alert, what became of its beginning.';
+  'What hushes an occurrence: decision and reason, null when nothing does; until when it does; '
+  'and, of a resolved alert, what became of its beginning.';
 
 create function tocsin_internal.say_time(p_at timestamptz) returns text
 language sql stable set search_path = ''
@@ -123,6 +123,7 @@ begin
       r.reason := 'Dropped: the setting does not tell when an alert is over.';
     elsif v_silence.silence_id is not null then
       r.decision := 'silenced';
+      r.until := v_silence.ends_at;
       r.reason := format('Silenced until %s: %s', tocsin_internal.say_time(v_silence.ends_at),
         v_silence.reason);
     elsif not p_has_channel and not exists (
@@ -144,6 +145,7 @@ begin
       r.reason := 'Deferred: told in the same digest as its beginning.';
     elsif v_one.until is not null and (v_one.period).action = 'drop' then
       r.decision := 'dropped';
+      r.until := v_one.until;
       r.reason := format('Dropped by the quiet period "%s" until %s.', (v_one.period).name,
         tocsin_internal.say_time(v_one.until));
     elsif v_one.until is not null then

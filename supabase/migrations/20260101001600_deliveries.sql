@@ -115,8 +115,9 @@ comment on column tocsin_internal.doorbell_tokens.created_at is 'When it was mad
 create function tocsin_internal.make_deliveries(
   p_notification_id uuid, p_channel_ids uuid[], p_now timestamptz
 ) returns void
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
   insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
     channel_name, recipient, next_attempt_at, created_at)
   select n.notification_id, n.project_id, c.channel_id, c.kind, c.name, r.recipient, p_now, p_now
@@ -127,7 +128,8 @@ as $$
   cross join lateral unnest(
     case when c.kind in ('email', 'sms') then c.recipients else array[null::text] end
   ) as r (recipient)
-  where n.notification_id = p_notification_id
+  where n.notification_id = p_notification_id;
+end
 $$;
 
 comment on function tocsin_internal.make_deliveries(uuid, uuid[], timestamptz) is

@@ -19,8 +19,9 @@ comment on function tocsin_internal.take_turn_to_admit() is
 
 create function tocsin_internal.keep_windows(p_windows tocsin_internal.throttle_windows[])
 returns void
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
   insert into tocsin_internal.throttle_windows as w (window_id, setting_id, source_id, project_id,
     workflow_id, is_digest, opened_at, wait_until, closes_at, postponed_until, notified_count,
     grouped_count, held_count, severity, group_id, summary_id, closed_at)
@@ -33,7 +34,8 @@ as $$
       postponed_until = excluded.postponed_until, notified_count = excluded.notified_count,
       grouped_count = excluded.grouped_count, held_count = excluded.held_count,
       severity = excluded.severity, group_id = excluded.group_id,
-      summary_id = excluded.summary_id, closed_at = excluded.closed_at
+      summary_id = excluded.summary_id, closed_at = excluded.closed_at;
+end
 $$;
 
 comment on function tocsin_internal.keep_windows(tocsin_internal.throttle_windows[]) is
@@ -43,9 +45,10 @@ create function tocsin_internal.channels_for(
   p_setting tocsin.alert_settings, p_severity tocsin.severity, p_workflow_ids text[],
   p_alert_ids uuid[]
 ) returns uuid[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select array(
+begin
+  return (select array(
     select sc.channel_id from tocsin.alert_setting_channels sc
     where sc.setting_id = p_setting.setting_id and sc.after_interval = interval '0'
     union
@@ -58,7 +61,8 @@ as $$
     select d.channel_id
     from tocsin.alert_logs l join tocsin.deliveries d on d.notification_id = l.notification_id
     where l.alert_id = any (p_alert_ids) and l.what = 'escalated'
-  )
+  ));
+end
 $$;
 
 comment on function tocsin_internal.channels_for(tocsin.alert_settings, tocsin.severity, text[],
@@ -69,10 +73,14 @@ comment on function tocsin_internal.channels_for(tocsin.alert_settings, tocsin.s
 create function tocsin_internal.beginnings_of(
   p_setting_id uuid, p_occurrences tocsin_internal.occurrence[]
 ) returns tocsin.decision[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select array_agg(case
-      when o.what <> 'resolved' then null
+begin
+  if not exists (select from unnest(p_occurrences) as o where o.what = 'resolved') then
+    return null;
+  end if;
+  return (
+    select array_agg(case
       when a.told_at is not null then 'notified'
       -- what waits in a window that takes nothing more is told as over with its beginning
       when l.decision in ('grouped', 'throttled') and not exists (
@@ -80,16 +88,16 @@ as $$
         where w.window_id = l.window_id and w.closed_at is null and w.postponed_until is null)
       then 'dropped'
       else l.decision end order by o.place)
-  from (
-    select what, alert_id, row_number() over () as place from unnest(p_occurrences)
-  ) as o
-  left join tocsin.alerts a on a.alert_id = o.alert_id and o.what = 'resolved'
-  left join lateral (
-    select b.decision, b.window_id from tocsin.alert_logs b
-    where b.alert_id = a.alert_id and b.setting_id = p_setting_id and b.what = 'fired'
-    order by b.decided_at desc limit 1
-  ) as l on true
-  having bool_or(o.what = 'resolved')
+    from (
+      select u.what, u.alert_id, row_number() over () as place from unnest(p_occurrences) as u
+    ) as o
+    left join tocsin.alerts a on a.alert_id = o.alert_id and o.what = 'resolved'
+    left join lateral (
+      select b.decision, b.window_id from tocsin.alert_logs b
+      where b.alert_id = a.alert_id and b.setting_id = p_setting_id and b.what = 'fired'
+      order by b.decided_at desc limit 1
+    ) as l on true);
+end
 $$;
 
 comment on function tocsin_internal.beginnings_of(uuid, tocsin_internal.occurrence[]) is
@@ -98,8 +106,9 @@ comment on function tocsin_internal.beginnings_of(uuid, tocsin_internal.occurren
 
 create function tocsin_internal.mark_told(p_notification_ids uuid[], p_now timestamptz)
 returns void
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
   update tocsin.alerts a
   set told_at = coalesce(a.told_at, p_now), last_told_at = p_now
   from (
@@ -108,7 +117,8 @@ as $$
       and exists (
         select from tocsin.deliveries d where d.notification_id = l.notification_id)
   ) as told
-  where a.alert_id = told.alert_id
+  where a.alert_id = told.alert_id;
+end
 $$;
 
 comment on function tocsin_internal.mark_told(uuid[], timestamptz) is
@@ -117,9 +127,10 @@ comment on function tocsin_internal.mark_told(uuid[], timestamptz) is
 create function tocsin_internal.hush_now(
   p_setting tocsin.alert_settings, p_occurrences tocsin_internal.occurrence[], p_now timestamptz
 ) returns tocsin_internal.ruling[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select tocsin_internal.hush(p_setting, p_occurrences,
+begin
+  return (select tocsin_internal.hush(p_setting, p_occurrences,
     tocsin_internal.beginnings_of(p_setting.setting_id, p_occurrences),
     exists (
       select from tocsin.alert_setting_channels sc
@@ -130,7 +141,8 @@ as $$
       join tocsin.alert_channels c on c.channel_id = r.channel_id and c.is_enabled
       where r.is_enabled),
     array(select s from tocsin.silences s where s.starts_at <= p_now and s.ends_at > p_now),
-    array(select q from tocsin.quiet_periods q where q.is_enabled), p_now)
+    array(select q from tocsin.quiet_periods q where q.is_enabled), p_now));
+end
 $$;
 
 comment on function tocsin_internal.hush_now(tocsin.alert_settings, tocsin_internal.occurrence[],
@@ -223,7 +235,8 @@ begin
   from decided d where exists (select from windows);
 
   perform tocsin_internal.make_deliveries(n.notification_id,
-    case when l.what = 'escalated' then tocsin_internal.escalation_channels(l.alert_id, p_now)
+    case when l.what = 'escalated' then tocsin_internal.escalation_channels(
+        (select a from tocsin.alerts a where a.alert_id = l.alert_id), p_now)
       else tocsin_internal.channels_for(p_setting, l.severity, array[l.workflow_id],
         array[l.alert_id]) end, p_now)
   from unnest(v_told) as n (notification_id)

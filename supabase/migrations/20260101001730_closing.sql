@@ -105,13 +105,16 @@ declare
   v_count bigint := 0;
 begin
   perform tocsin_internal.take_turn_to_admit();
-  for w in
-    select * from tocsin_internal.throttle_windows
-    where closed_at is null and due_at <= p_now order by due_at, window_id limit 1000
-  loop
-    perform tocsin_internal.end_window_now(w, p_now);
-    v_count := v_count + 1;
-    exit when clock_timestamp() > v_until;
+  -- a group that was put off and what its window held back are told one after the other
+  for v_pass in 1..2 loop
+    for w in
+      select * from tocsin_internal.throttle_windows
+      where closed_at is null and due_at <= p_now order by due_at, window_id limit 1000
+    loop
+      perform tocsin_internal.end_window_now(w, p_now);
+      v_count := v_count + 1;
+      exit when clock_timestamp() > v_until;
+    end loop;
   end loop;
   return v_count;
 end

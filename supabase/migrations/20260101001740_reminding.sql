@@ -8,26 +8,26 @@
 --
 -- SECURITY DEFINER functions: none.
 
-create function tocsin_internal.escalation_channels(p_alert_id uuid, p_now timestamptz)
+alter table tocsin.alerts add column escalated interval;
+comment on column tocsin.alerts.escalated is
+  'How far it was escalated: to the channels whose after_interval is at most this. Null: to none.';
+
+create function tocsin_internal.escalation_channels(p_alert tocsin.alerts, p_now timestamptz)
 returns uuid[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select array(
-    select sc.channel_id
-    from tocsin.alerts a
-    join tocsin.alert_setting_channels sc
-      on sc.setting_id = a.setting_id and sc.after_interval > interval '0'
-      and a.fired_at + sc.after_interval <= p_now
-    join tocsin.alert_channels c on c.channel_id = sc.channel_id and c.is_enabled
-    where a.alert_id = p_alert_id and a.state = 'firing' and not exists (
-      select from tocsin.alert_logs l
-      join tocsin.deliveries d on d.notification_id = l.notification_id
-      where l.alert_id = a.alert_id and l.what = 'escalated' and d.channel_id = sc.channel_id))
+begin
+  return array(
+    select sc.channel_id from tocsin.alert_setting_channels sc
+    where sc.setting_id = p_alert.setting_id
+      and sc.after_interval > coalesce(p_alert.escalated, interval '0')
+      and p_alert.fired_at + sc.after_interval <= p_now);
+end
 $$;
 
-comment on function tocsin_internal.escalation_channels(uuid, timestamptz) is
-  'The channels to which an alert is to be escalated now: it has fired, unacknowledged, for longer '
-  'than they wait, and they were not told of it yet.';
+comment on function tocsin_internal.escalation_channels(tocsin.alerts, timestamptz) is
+  'The channels to which an alert that goes on is to be escalated now: it has fired for as long as '
+  'they wait, and they were not told of it yet.';
 
 create function tocsin_internal.is_due_again(
   p_setting tocsin.alert_settings, p_told_at timestamptz, p_beginning tocsin.decision,
@@ -48,32 +48,33 @@ comment on function tocsin_internal.is_due_again(tocsin.alert_settings, timestam
 
 create function tocsin_internal.due_reminders(p_setting tocsin.alert_settings, p_now timestamptz)
 returns tocsin_internal.occurrence[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  with alert as materialized (
-    select a.* from tocsin.alerts a
-    where a.setting_id = p_setting.setting_id and a.state = 'firing'
-  ),
-  due as (
-    select a.alert_id, 'escalated' as what from alert a
-    where exists (
+begin
+  return (
+    select array_agg(row(gen_random_uuid(), d.what, (d.a).setting_id, (d.a).alert_id,
+        (d.a).source_id, (d.a).project_id, (d.a).workflow_id, null, (d.a).severity, p_now,
+        (d.a).title, case when jsonb_typeof((d.a).context -> 'facts') = 'array'
+          then (d.a).context -> 'facts' end)::tocsin_internal.occurrence
+      order by (d.a).fired_at, (d.a).alert_id, d.what)
+    from (
+      select a, 'escalated' as what from tocsin.alerts a
+      where a.setting_id = p_setting.setting_id and a.state = 'firing' and exists (
         select from tocsin.alert_setting_channels sc
-        where sc.setting_id = a.setting_id and sc.after_interval > interval '0'
+        where sc.setting_id = p_setting.setting_id
+          and sc.after_interval > coalesce(a.escalated, interval '0')
           and a.fired_at + sc.after_interval <= p_now)
-      and tocsin_internal.escalation_channels(a.alert_id, p_now) <> '{}'
-    union all
-    select a.alert_id, 'repeated' from alert a
-    where tocsin_internal.is_due_again(p_setting, a.last_told_at, case when a.told_at is null then (
-      select l.decision from tocsin.alert_logs l
-      where l.alert_id = a.alert_id and l.setting_id = a.setting_id and l.what = 'fired'
-      order by l.decided_at desc limit 1) end, p_now)
-  )
-  select array_agg(row(gen_random_uuid(), d.what, a.setting_id, a.alert_id, a.source_id,
-      a.project_id, a.workflow_id, null, a.severity, p_now, a.title,
-      case when jsonb_typeof(a.context -> 'facts') = 'array' then a.context -> 'facts'
-        end)::tocsin_internal.occurrence
-    order by a.fired_at, a.alert_id, d.what)
-  from due d join alert a on a.alert_id = d.alert_id
+      union all
+      select a, 'repeated' from tocsin.alerts a
+      where a.setting_id = p_setting.setting_id and a.state = 'firing'
+        and (a.last_told_at is null or a.last_told_at + p_setting.repeat_interval <= p_now)
+        and tocsin_internal.is_due_again(p_setting, a.last_told_at,
+          case when a.told_at is null then (
+            select l.decision from tocsin.alert_logs l
+            where l.alert_id = a.alert_id and l.setting_id = a.setting_id and l.what = 'fired'
+            order by l.decided_at desc limit 1) end, p_now)
+    ) as d);
+end
 $$;
 
 comment on function tocsin_internal.due_reminders(tocsin.alert_settings, timestamptz) is
@@ -106,6 +107,11 @@ begin
       or (v_rulings[place]).decision = 'no_channel' and (o).what = 'escalated';
     continue when v_due is null;
     perform tocsin_internal.decide_for(v_setting, v_due, null, p_now);
+    update tocsin.alerts a
+    set escalated = (
+      select max(sc.after_interval) from tocsin.alert_setting_channels sc
+      where sc.setting_id = a.setting_id and a.fired_at + sc.after_interval <= p_now)
+    from unnest(v_due) as o where o.what = 'escalated' and a.alert_id = o.alert_id;
     v_count := v_count + cardinality(v_due);
   end loop;
   return v_count;
