@@ -71,13 +71,16 @@ create function tocsin_internal.matches_route(
   p_route tocsin.alert_routes, p_setting tocsin.alert_settings, p_severity tocsin.severity,
   p_workflow_id text
 ) returns boolean
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select p_route.is_enabled
+begin
+  return p_route.is_enabled
     and (p_route.project_id is null or p_route.project_id = p_setting.project_id)
     and (p_route.kind is null or p_route.kind = p_setting.kind)
     and p_severity >= p_route.min_severity
-    and p_workflow_id like tocsin_internal.like_pattern(p_route.workflow_pattern)
+    and (p_route.workflow_pattern = '*'
+      or p_workflow_id like tocsin_internal.like_pattern(p_route.workflow_pattern));
+end
 $$;
 
 comment on function tocsin_internal.matches_route(tocsin.alert_routes, tocsin.alert_settings,

@@ -23,8 +23,10 @@ create function tocsin_internal.event_settings(p_projects text[])
 returns table (setting_id uuid, kind text, project_id text, workflow_id text, level int,
   replaces_general boolean, min_severity tocsin.severity, error_types text[], sources text[],
   nodes text[], criticality text[])
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
+begin
+  return query
   select s.setting_id, s.kind, s.project_id, s.workflow_id,
     (s.project_id is not null)::int + (s.workflow_id is not null)::int, s.replaces_general,
     coalesce((s.parameters ->> 'min_severity')::tocsin.severity, 'low'),
@@ -35,7 +37,8 @@ as $$
     tocsin_internal.texts_of(s.parameters -> 'criticality')
   from tocsin.alert_settings s
   where s.is_enabled and (s.project_id is null or s.project_id = any (p_projects))
-    and s.kind in ('run_failed', 'error_occurred', 'error_new', 'error_regressed')
+    and s.kind in ('run_failed', 'error_occurred', 'error_new', 'error_regressed');
+end
 $$;
 
 comment on function tocsin_internal.event_settings(text[]) is
@@ -44,8 +47,11 @@ comment on function tocsin_internal.event_settings(text[]) is
 
 create function tocsin_internal.match_errors(p_error_ids uuid[], p_ingested_at timestamptz)
 returns table (occurrence tocsin_internal.occurrence, reason text)
-language sql stable set search_path = ''
+-- the planner takes a batch of a thousand for one row, and would join it a million times
+language plpgsql stable set search_path = '' set enable_nestloop = off
 as $$
+begin
+  return query
   with event as materialized (
     select e.*, case w.criticality::text when 'critical' then 'high' when 'low' then 'low'
         else e.severity end::tocsin.severity as weight,
@@ -105,7 +111,8 @@ as $$
       when e.is_ignored then 'Its error group is being ignored.'
       when e.origin = 'run' then 'No setting that is on wants failed runs of this workflow.'
       else 'No setting that is on wants this error.' end end
-  from event e left join matched m on m.sort = e.sort
+  from event e left join matched m on m.sort = e.sort;
+end
 $$;
 
 comment on function tocsin_internal.match_errors(uuid[], timestamptz) is

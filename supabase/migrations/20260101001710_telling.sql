@@ -18,25 +18,32 @@ $$;
 comment on function tocsin_internal.url_encode(text) is 'Percent-encodes text for a part of a URL.';
 
 create function tocsin_internal.run_url(p_event tocsin.error_metrics) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select replace(replace(replace(s.mapping ->> 'run_url_template',
-    '{{run_id}}', tocsin_internal.url_encode(coalesce(p_event.run_id, ''))),
-    '{{workflow_id}}', tocsin_internal.url_encode(p_event.workflow_id)),
-    '{{project_id}}', tocsin_internal.url_encode(p_event.project_id))
-  from tocsin.run_sources s where s.source_id = p_event.source_id
+begin
+  return (
+    select replace(replace(replace(s.mapping ->> 'run_url_template',
+      '{{run_id}}', tocsin_internal.url_encode(coalesce(p_event.run_id, ''))),
+      '{{workflow_id}}', tocsin_internal.url_encode(p_event.workflow_id)),
+      '{{project_id}}', tocsin_internal.url_encode(p_event.project_id))
+    from tocsin.run_sources s where s.source_id = p_event.source_id);
+end
 $$;
 
 comment on function tocsin_internal.run_url(tocsin.error_metrics) is
   'The link to the event''s run, from the run_url_template of its source; null when it has none.';
 
 create function tocsin_internal.message_of(p_event tocsin.error_metrics) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
+begin
+  if p_event.message is not null or not p_event.is_sampled_out then
+    return p_event.message;
+  end if;
   -- in a spike the text is left out: its group has that of the first
-  select coalesce(p_event.message, case when p_event.is_sampled_out then (
-    select g.title from tocsin.error_groups g
-    where g.project_id = p_event.project_id and g.fingerprint = p_event.fingerprint) end)
+  return (select g.title from tocsin.error_groups g
+    where g.project_id = p_event.project_id and g.fingerprint = p_event.fingerprint);
+end
 $$;
 
 comment on function tocsin_internal.message_of(tocsin.error_metrics) is
@@ -105,10 +112,11 @@ create function tocsin_internal.tell(
   p_notification_id uuid, p_purpose text, p_setting tocsin.alert_settings, p_about jsonb,
   p_now timestamptz
 ) returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select '{"title": null, "facts": [], "severity": null, "project_id": "", "workflow_id": "",
-      "workflow_name": null, "event": null, "alert": null, "items": null, "held_back": null}'::jsonb
+begin
+  return '{"title": null, "facts": [], "severity": null, "project_id": "", "workflow_id": "",
+    "workflow_name": null, "event": null, "alert": null, "items": null, "held_back": null}'::jsonb
     || p_about || jsonb_build_object(
       'version', 1,
       'notification_id', p_notification_id,
@@ -117,41 +125,36 @@ as $$
       'setting', jsonb_build_object('setting_id', p_setting.setting_id, 'name', p_setting.name),
       'throttle', jsonb_build_object('limit', p_setting.throttle_limit,
         'window_seconds', extract(epoch from p_setting.throttle_window)::int),
-      'decided_at', p_now)
+      'decided_at', p_now);
+end
 $$;
 
 comment on function tocsin_internal.tell(uuid, text, tocsin.alert_settings, jsonb, timestamptz) is
   'The content of a notification: docs/reference/webhook.md has its schema.';
 
 create function tocsin_internal.about(
-  p_setting tocsin.alert_settings, p_occurrence tocsin_internal.occurrence, p_now timestamptz
+  p_setting tocsin.alert_settings, p_occurrence tocsin_internal.occurrence,
+  p_event tocsin.error_metrics, p_alert tocsin.alerts
 ) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
-declare
-  v_event tocsin.error_metrics;
-  v_alert tocsin.alerts;
 begin
-  if p_occurrence.what = 'failure' then
-    select * into v_event from tocsin.error_metrics e
-    where e.error_id = p_occurrence.event_id and e.project_id = p_occurrence.project_id
-      and e.ingested_at = p_now;
-  else
-    select * into v_alert from tocsin.alerts a where a.alert_id = p_occurrence.alert_id;
-  end if;
   return jsonb_build_object(
     'title', case when p_occurrence.what = 'failure'
-      then tocsin_internal.say_event(p_setting.kind, v_event)
-      else coalesce(p_occurrence.title, v_alert.title) end,
+      then tocsin_internal.say_event(p_setting.kind, p_event)
+      else coalesce(p_occurrence.title, p_alert.title) end,
     'facts', coalesce(p_occurrence.facts, '[]'), 'severity', p_occurrence.severity,
     'project_id', p_occurrence.project_id, 'workflow_id', p_occurrence.workflow_id,
-    'workflow_name', coalesce(v_event.workflow_name, v_alert.context ->> 'workflow_name'),
-    'event', tocsin_internal.tell_event(v_event), 'alert', tocsin_internal.tell_alert(v_alert));
+    'workflow_name', coalesce(p_event.workflow_name, p_alert.context ->> 'workflow_name'),
+    'event', case when p_occurrence.what = 'failure'
+      then tocsin_internal.tell_event(p_event) end,
+    'alert', case when p_occurrence.what <> 'failure'
+      then tocsin_internal.tell_alert(p_alert) end);
 end
 $$;
 
 comment on function tocsin_internal.about(tocsin.alert_settings, tocsin_internal.occurrence,
-  timestamptz) is
-  'What a notification says about one occurrence; p_now: when the event was stored.';
+  tocsin.error_metrics, tocsin.alerts) is
+  'What a notification says about one occurrence: a failure event, or an alert.';
 
 revoke all on all functions in schema tocsin_internal from public;

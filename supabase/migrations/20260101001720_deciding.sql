@@ -41,32 +41,65 @@ $$;
 comment on function tocsin_internal.keep_windows(tocsin_internal.throttle_windows[]) is
   'Writes windows as they are now.';
 
-create function tocsin_internal.channels_for(
-  p_setting tocsin.alert_settings, p_severity tocsin.severity, p_workflow_ids text[],
-  p_alert_ids uuid[]
-) returns uuid[]
+create function tocsin_internal.routes_for(p_setting tocsin.alert_settings)
+returns tocsin.alert_routes[]
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return (select array(
-    select sc.channel_id from tocsin.alert_setting_channels sc
-    where sc.setting_id = p_setting.setting_id and sc.after_interval = interval '0'
-    union
-    select r.channel_id from tocsin.alert_routes r
-    where exists (
-      select from unnest(p_workflow_ids) as w
-      where tocsin_internal.matches_route(r, p_setting, p_severity, w))
-    union
-    -- whom an alert was escalated to hears how it ends
-    select d.channel_id
-    from tocsin.alert_logs l join tocsin.deliveries d on d.notification_id = l.notification_id
-    where l.alert_id = any (p_alert_ids) and l.what = 'escalated'
-  ));
+  return array(
+    select r from tocsin.alert_routes r
+    join tocsin.alert_channels c on c.channel_id = r.channel_id and c.is_enabled
+    where r.is_enabled and (r.project_id is null or r.project_id = p_setting.project_id)
+      and (r.kind is null or r.kind = p_setting.kind));
 end
 $$;
 
-comment on function tocsin_internal.channels_for(tocsin.alert_settings, tocsin.severity, text[],
-  uuid[]) is
+comment on function tocsin_internal.routes_for(tocsin.alert_settings) is
+  'The routes that may add channels to what a setting tells.';
+
+create function tocsin_internal.own_channels(p_setting_id uuid) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return array(
+    select sc.channel_id from tocsin.alert_setting_channels sc
+    join tocsin.alert_channels c on c.channel_id = sc.channel_id and c.is_enabled
+    where sc.setting_id = p_setting_id and sc.after_interval = interval '0');
+end
+$$;
+
+comment on function tocsin_internal.own_channels(uuid) is
+  'The channels through which a setting tells at once.';
+
+create function tocsin_internal.channels_for(
+  p_own uuid[], p_routes tocsin.alert_routes[], p_setting tocsin.alert_settings,
+  p_severity tocsin.severity, p_workflow_ids text[], p_alert_ids uuid[]
+) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_channels uuid[] := p_own;
+begin
+  if cardinality(p_routes) > 0 then
+    v_channels := v_channels || array(
+      select r.channel_id from unnest(p_routes) as r
+      where exists (
+        select from unnest(p_workflow_ids) as w
+        where tocsin_internal.matches_route(r, p_setting, p_severity, w)));
+  end if;
+  -- whom an alert was escalated to hears how it ends
+  if array_remove(p_alert_ids, null) <> '{}' then
+    v_channels := v_channels || array(
+      select d.channel_id
+      from tocsin.alert_logs l join tocsin.deliveries d on d.notification_id = l.notification_id
+      where l.alert_id = any (p_alert_ids) and l.what = 'escalated');
+  end if;
+  return v_channels;
+end
+$$;
+
+comment on function tocsin_internal.channels_for(uuid[], tocsin.alert_routes[],
+  tocsin.alert_settings, tocsin.severity, text[], uuid[]) is
   'The channels that a notification goes to: those of the setting, those that routes add, and '
   'those to which one of the alerts was escalated.';
 
@@ -130,18 +163,17 @@ create function tocsin_internal.hush_now(
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return (select tocsin_internal.hush(p_setting, p_occurrences,
+  return tocsin_internal.hush(p_setting, p_occurrences,
     tocsin_internal.beginnings_of(p_setting.setting_id, p_occurrences),
-    exists (
-      select from tocsin.alert_setting_channels sc
-      join tocsin.alert_channels c on c.channel_id = sc.channel_id and c.is_enabled
-      where sc.setting_id = p_setting.setting_id and sc.after_interval = interval '0'),
+    tocsin_internal.own_channels(p_setting.setting_id) <> '{}',
+    tocsin_internal.routes_for(p_setting),
     array(
-      select r from tocsin.alert_routes r
-      join tocsin.alert_channels c on c.channel_id = r.channel_id and c.is_enabled
-      where r.is_enabled),
-    array(select s from tocsin.silences s where s.starts_at <= p_now and s.ends_at > p_now),
-    array(select q from tocsin.quiet_periods q where q.is_enabled), p_now));
+      select s from tocsin.silences s
+      where s.starts_at <= p_now and s.ends_at > p_now
+        and (s.project_id is null or s.project_id = p_setting.project_id)),
+    array(
+      select q from tocsin.quiet_periods q
+      where q.is_enabled and q.project_id is not distinct from p_setting.project_id), p_now);
 end
 $$;
 
@@ -159,7 +191,10 @@ declare
   v_digest tocsin_internal.throttle_windows;
   v_deferred record;
   v_told uuid[];
+  v_places int[];
   v_alerts boolean;
+  v_own constant uuid[] := tocsin_internal.own_channels(p_setting.setting_id);
+  v_routes constant tocsin.alert_routes[] := tocsin_internal.routes_for(p_setting);
 begin
   select count(*) as count, max(r.until) as until,
     max((p_occurrences[r.place]).severity) as severity
@@ -214,8 +249,13 @@ begin
       (notification_id, setting_id, project_id, workflow_id, purpose, content, decided_at)
     select d.notification_id, p_setting.setting_id, (d.o).project_id, (d.o).workflow_id, d.purpose,
       tocsin_internal.tell(d.notification_id, d.purpose, p_setting,
-        tocsin_internal.about(p_setting, d.o, p_now), p_now), p_now
-    from decided d where d.purpose is not null order by d.place
+        tocsin_internal.about(p_setting, d.o, e, a), p_now), p_now
+    from decided d
+    -- an event is decided as it is stored: the time says which partition
+    left join tocsin.error_metrics e on (d.o).what = 'failure' and e.error_id = (d.o).event_id
+      and e.project_id = (d.o).project_id and e.ingested_at = p_now
+    left join tocsin.alerts a on a.alert_id = (d.o).alert_id
+    where d.purpose is not null order by d.place
   ),
   logged as (
     insert into tocsin.alert_logs (event_id, what, setting_id, setting_name, alert_id, decision,
@@ -229,18 +269,20 @@ begin
       (d.o).at, p_now
     from decided d order by d.place
   )
-  select array_agg(d.notification_id order by d.place) filter (where d.purpose is not null),
-    bool_or((d.o).alert_id is not null) filter (where d.purpose is not null)
-  into v_told, v_alerts
-  from decided d where exists (select from windows);
+  select array_agg(d.notification_id order by d.place), array_agg(d.place order by d.place),
+    bool_or((d.o).alert_id is not null)
+  into v_told, v_places, v_alerts
+  from decided d where d.purpose is not null and exists (select from windows);
 
   perform tocsin_internal.make_deliveries(n.notification_id,
-    case when l.what = 'escalated' then tocsin_internal.escalation_channels(
-        (select a from tocsin.alerts a where a.alert_id = l.alert_id), p_now)
-      else tocsin_internal.channels_for(p_setting, l.severity, array[l.workflow_id],
-        array[l.alert_id]) end, p_now)
-  from unnest(v_told) as n (notification_id)
-  join tocsin.alert_logs l on l.notification_id = n.notification_id;
+    case when (n.o).what = 'escalated' then tocsin_internal.escalation_channels(
+        (select a from tocsin.alerts a where a.alert_id = (n.o).alert_id), p_now)
+      else tocsin_internal.channels_for(v_own, v_routes, p_setting, (n.o).severity,
+        array[(n.o).workflow_id], array[(n.o).alert_id]) end, p_now)
+  from (
+    select u.notification_id, p_occurrences[u.place] as o
+    from unnest(v_told, v_places) as u (notification_id, place)
+  ) as n;
   if v_alerts then
     perform tocsin_internal.mark_told(v_told, p_now);
   end if;
@@ -275,6 +317,13 @@ begin
     perform tocsin_internal.decide_for(v_one.setting, v_one.occurrences,
       tocsin_internal.hush_now(v_one.setting, v_one.occurrences, p_now), p_now);
   end loop;
+  insert into tocsin.alert_logs (event_id, what, setting_id, alert_id, decision, reason, source_id,
+    project_id, workflow_id, run_id, severity, event_at, decided_at)
+  select o.event_id, o.what, o.setting_id, o.alert_id, 'dropped',
+    'Dropped: the setting was deleted just then.', o.source_id, o.project_id, o.workflow_id,
+    o.run_id, o.severity, o.at, p_now
+  from unnest(p_occurrences) as o
+  where not exists (select from tocsin.alert_settings s where s.setting_id = o.setting_id);
 end
 $$;
 

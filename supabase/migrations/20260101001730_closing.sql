@@ -7,7 +7,8 @@ create function tocsin_internal.channels_for_many(
 ) returns uuid[]
 language sql stable set search_path = ''
 as $$
-  select tocsin_internal.channels_for(p_setting, p_severity,
+  select tocsin_internal.channels_for(tocsin_internal.own_channels(p_setting.setting_id),
+    tocsin_internal.routes_for(p_setting), p_setting, p_severity,
     array_agg(distinct l.workflow_id), array_agg(distinct l.alert_id))
   from tocsin.alert_logs l where l.notification_id = p_notification_id
 $$;

@@ -117,7 +117,8 @@ begin
       continue when coalesce(cardinality(v_batch), 0) = 0;
       v_rulings := tocsin_internal.hush(p_setting, v_batch,
         tocsin_internal.replayed_beginnings(v_batch, v_alerts, v_windows), true, '{}',
-        array(select s from unnest(v_silences) as s where s.starts_at <= v_now and s.ends_at > v_now),
+        array(select s from unnest(v_silences) as s
+          where s.starts_at <= v_now and s.ends_at > v_now),
         v_periods, v_now);
       if v_phase = 4 and v_rulings is not null then
         for i in 1 .. cardinality(v_alerts) loop
@@ -218,7 +219,7 @@ $$;
 comment on function tocsin_internal.replay_admission(tocsin.alert_settings,
   tocsin_internal.occurrence[], timestamptz) is
   'What admission would have decided of these occurrences of a setting, and told, in order of time; '
-  'p_until: reminders until then. A row for each decision, with its purpose and title when that '
-  'was told at once; and one with only these for each group, summary and digest. Writes nothing.';
+  'p_until: reminders until then. A row for each decision, with its purpose and title when it was '
+  'told at once; and one with only these for each group, summary and digest. Writes nothing.';
 
 revoke all on all functions in schema tocsin_internal from public;

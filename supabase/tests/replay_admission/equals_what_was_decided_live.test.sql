@@ -1,4 +1,4 @@
--- Two days are lived, beat by beat, with failures and alerts that come and go at random, quiet
+-- A day and more is lived, beat by beat, with failures and alerts that come and go at random, quiet
 -- nights, a silence, repeats and escalations. Then each setting's occurrences are replayed.
 begin;
 create extension if not exists pgtap with schema extensions;
@@ -81,7 +81,7 @@ declare
   v_setting tocsin.alert_settings;
 begin
   for v_now in
-    select generate_series('2026-03-04 10:00Z'::timestamptz, '2026-03-06 06:00Z', '30 seconds')
+    select generate_series('2026-03-04 10:00Z'::timestamptz, '2026-03-05 14:00Z', '30 seconds')
   loop
     if extract(second from v_now) = 0 then
       for v_setting in select * from tocsin.alert_settings order by name loop
@@ -95,7 +95,11 @@ begin
     then
       perform tocsin_internal.close_windows(v_now);
     end if;
-    perform tocsin_internal.remind(v_now);
+    if extract(second from v_now) = 0 or exists (
+      select from tocsin.alerts where state = 'firing' and extract(second from last_told_at) = 30)
+    then
+      perform tocsin_internal.remind(v_now);
+    end if;
   end loop;
 end
 $$;
@@ -124,7 +128,7 @@ language sql as $$
   from tocsin_internal.replay_admission(
     (select s from tocsin.alert_settings s where s.setting_id = p_setting),
     array(select l::text::tocsin_internal.occurrence from lived l where l.setting_id = p_setting),
-    '2026-03-06 06:00Z') as r
+    '2026-03-05 14:00Z') as r
 $$;
 
 select bag_eq(format('select * from pg_temp.replay_of(%L)', setting_id),
@@ -132,7 +136,7 @@ select bag_eq(format('select * from pg_temp.replay_of(%L)', setting_id),
   format('Replaying "%s" decides and tells what was decided and told live.', name))
 from tocsin.alert_settings order by name;
 
-select cmp_ok((select count(*) from tocsin.alert_logs), '>', 400::bigint, 'A good deal happened:');
+select cmp_ok((select count(*) from tocsin.alert_logs), '>', 250::bigint, 'A good deal happened:');
 select bag_has($$select distinct decision::text from tocsin.alert_logs$$,
   $$values ('notified'), ('grouped'), ('throttled'), ('silenced'), ('deferred'), ('dropped')$$,
   'every decision,');
