@@ -200,6 +200,8 @@ test("what is reported arrives with all that was said, in the key's project", as
     ["a", "system", "local"],
     "what it did not say is the key's, the usual, and the installation's",
   );
+  const { rows } = await db.query("select environment from tocsin_internal.installation");
+  assert.deepEqual(rows, [{ environment: "local" }], "which the function announced");
 });
 
 test("a key reports for its own project, whatever an item claims", async () => {

@@ -274,6 +274,16 @@ Deno.test("health is for everybody, asks as the service, and not at every call",
   assert.equal(db.calls.length, 1);
 });
 
+Deno.test("health announces the environment, once", async () => {
+  const values = { TOCSIN_ENVIRONMENT: "staging" };
+  const { db, handle } = api({ announce_environment: null }, values);
+  for (let n = 0; n < 3; n += 1) assert.equal((await handle(ask("/health"))).status, 200);
+  assert.deepEqual(
+    db.calls.map(({ name }) => name),
+    ["version", "announce_environment"],
+  );
+});
+
 Deno.test("health without its database is 503, with why and nothing of the inside", async () => {
   const message = "connect to db.internal refused with sb_secret_abc";
   const { handle, log } = api({ version: new DataApiError("service", { status: 0, message }) });

@@ -1,4 +1,6 @@
 /** What the handler is given. Tests give their own; `index.ts` gives the platform's. */
+import { announcer } from "../_shared/announce.ts";
+import { createDataApi } from "../_shared/data_api.ts";
 import type { Env } from "../_shared/env.ts";
 import { consoleLog, type Log } from "../_shared/log.ts";
 import { type Resolve, resolveWithSystem } from "../_shared/net/outgoing.ts";
@@ -17,6 +19,8 @@ export interface Deps {
   channels: Channels;
   /** Keeps the function alive until the drain is over, should the ringer hang up before. */
   keepAlive: (work: Promise<unknown>) => void;
+  /** Tells the database which environment this is. */
+  announce?: () => Promise<void>;
   limits?: Partial<Limits>;
   /** Certificates to trust besides the runtime's, in PEM. For tests. */
   caCerts?: string[];
@@ -63,6 +67,7 @@ export function platformDeps(): Deps {
     resolve: resolveWithSystem,
     channels,
     keepAlive: (work) => edgeRuntime()?.waitUntil(work),
+    announce: announcer(createDataApi({ env, fetch }), env, consoleLog),
   };
 }
 

@@ -62,6 +62,7 @@ async function handle(
     });
   }
 
+  if (deps.announce !== undefined) deps.keepAlive(deps.announce());
   const draining = drainOnce().then((result) => {
     if (result.claimed > 0) deps.log.info("drained", { ...result });
     return result;

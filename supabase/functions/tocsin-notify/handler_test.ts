@@ -379,3 +379,16 @@ Deno.test("the whole function, over a Data API: checked, claimed, sent, recorded
   assert.equal(recorded.http_status, 200);
   assert.equal((await handle(ring({ type: "drain" }, { "x-tocsin-token": "wrong" }))).status, 401);
 });
+
+Deno.test("who rings rightly has the environment announced, and nobody else", async () => {
+  let announced = 0;
+  const announce = () => {
+    announced += 1;
+    return Promise.resolve();
+  };
+  const handle = createHandler({ ...testDeps({ db: fakeDatabase([]) }), announce });
+  assert.equal((await handle(new Request("http://127.0.0.1/", { method: "POST" }))).status, 401);
+  assert.equal(announced, 0);
+  assert.equal((await handle(ringAndWait())).status, 200);
+  assert.equal(announced, 1);
+});

@@ -1,5 +1,6 @@
 /** Whether the function is there and reaches its database. For uptime checks: anybody may ask. */
 import { z } from "zod";
+import { announcer } from "../../_shared/announce.ts";
 import { DataApiError } from "../../_shared/data_api.ts";
 import { ConfigurationError } from "../../_shared/env.ts";
 import { json } from "../../_shared/http.ts";
@@ -11,7 +12,8 @@ import type { Route } from "../router.ts";
 /** For so long an answer stands, so that nobody can keep the database busy by asking. */
 const standsForMs = 2_000;
 
-export function healthRoutes({ db, now, log }: Deps): Route[] {
+export function healthRoutes({ db, env, now, log }: Deps): Route[] {
+  const announce = announcer(db, env, log);
   let asked: { at: number; answer: Promise<string> } | undefined;
 
   const databaseVersion = (): Promise<string> => {
@@ -25,6 +27,7 @@ export function healthRoutes({ db, now, log }: Deps): Route[] {
   const handle = async (): Promise<Response> => {
     try {
       const database = { status: "ok", version: await databaseVersion() };
+      await announce();
       return json(200, { status: "ok", version, database });
     } catch (error) {
       if (!(error instanceof DataApiError) && !(error instanceof ConfigurationError)) throw error;
