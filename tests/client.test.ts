@@ -321,7 +321,14 @@ test("an Edge Function, as the how-to has it, reports what its intake rejects", 
   cpSync(join(repository, "packages/client/src"), join(directory, "_shared/tocsin"), {
     recursive: true,
   });
-  const checked = await runDeno(["check", "--quiet", "index.ts"], join(directory, dirname(index)));
+  // what the page says of options has the right types, too
+  const more = [...filesShownIn(intakePage).values()].find((one) => one.includes("./intake.ts"));
+  write(directory, [
+    [join(dirname(index), "more.ts"), more ?? assert.fail()],
+    [join(dirname(index), "intake.ts"), (code ?? "").replace(/^(const|async)/gm, "export $1")],
+  ]);
+  const files = ["check", "--quiet", "index.ts", "more.ts"];
+  const checked = await runDeno(files, join(directory, dirname(index)));
   assert.equal(checked.code, 0, checked.output);
 
   const functions = await startFunctions({
