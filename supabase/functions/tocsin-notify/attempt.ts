@@ -49,7 +49,10 @@ export async function makeAttempt(claim: Claim, deps: AttemptDeps): Promise<Atte
       response:
         result.response === undefined
           ? null
-          : cutBytes(clean(redact(result.response, secrets)), recordedBytes),
+          : cutBytes(
+              clean(redact(cutBytes(result.response, 4 * recordedBytes), secrets)),
+              recordedBytes,
+            ),
       providerId: result.outcome === "delivered" ? (result.providerId ?? null) : null,
       holdUntil: hold === undefined ? null : new Date(finishedAt.getTime() + hold),
       isGone,
