@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { repository } from "../dev/paths.ts";
 
@@ -56,6 +56,20 @@ test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
   const listed = mentioned(["docs/reference/errors.md"], /^\| `(TC\d{3})`/gm);
   assert.ok(raised.length > 10);
   assert.deepEqual(listed, raised);
+});
+
+test("every kind of channel has its page, every placeholder of a template is in the reference", () => {
+  const channels = read(find("supabase/migrations/*_channels.sql")[0] ?? "");
+  const kinds = /create type tocsin.channel_kind as enum \((.*?)\)/.exec(channels)?.[1] ?? "";
+  const pages = find("docs/reference/channels/*.md").map((page) => basename(page, ".md"));
+  assert.deepEqual([...kinds.matchAll(/'(\w+)'/g)].map(([, kind]) => kind).sort(), pages);
+
+  const known = mentioned(find("supabase/migrations/*_templates.sql"), /^ {4}\('([a-z_]+)', '/gm);
+  const page = read("docs/reference/templates.md");
+  const table = page.slice(page.indexOf("| placeholder"), page.indexOf("`select * from"));
+  const listed = [...table.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name).sort();
+  assert.ok(known.length > 20);
+  assert.deepEqual(listed, known);
 });
 
 test("every built-in rule of classification is in the reference, and no other", () => {

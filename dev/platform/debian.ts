@@ -14,6 +14,11 @@ const packages = [
   "prometheus",
   "prometheus-alertmanager",
   "promtool",
+  // the languages of docs/how-to/verify-a-webhook.md
+  "golang-go",
+  "php-cli",
+  "python3",
+  "ruby",
 ];
 const mirror = process.env["TOCSIN_DEBIAN_MIRROR"] ?? "http://deb.debian.org/debian";
 const home = process.env["TOCSIN_PLATFORM_DIR"] ?? "/var/tmp/tocsin-platform";

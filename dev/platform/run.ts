@@ -13,6 +13,7 @@ import { isRoot, repository } from "../paths.ts";
 import { superuser } from "../postgres.ts";
 import { startStack } from "../stack.ts";
 import { leavesNothing, readSequences, resetSequences, runPgtapFile } from "../test/tap.ts";
+import { tryVerifier } from "../verifiers.ts";
 import { deliverToAlertmanager } from "./alertmanager.ts";
 import { prepareDebian } from "./debian.ts";
 import { scrapeWithPrometheus } from "./scrape.ts";
@@ -173,6 +174,14 @@ test("Prometheus reads what tocsin-api tells scrapers, and answers with what the
 test("Alertmanager takes alerts from a channel, knows them again, and sees them end", async () => {
   await launchJobs(false);
   await deliverToAlertmanager(debian, adminUrl);
+});
+
+test("the programs that the docs give to receivers of webhooks verify them", async (t) => {
+  for (const language of ["python", "go", "ruby", "php"] as const) {
+    await t.test(language, async () => {
+      assert.deepEqual(await tryVerifier(language, debian), []);
+    });
+  }
 });
 
 function query(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
