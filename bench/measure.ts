@@ -64,12 +64,15 @@ export function median(values: number[]): number {
 /** A server of its own with the product on it, as safe and as slow on the disk as a real one. */
 export async function withServer<Done>(work: (server: Postgres) => Promise<Done>): Promise<Done> {
   const server = await startPostgres({ unsafe: false });
+  // the server alone does not keep us here, and its end is to be waited for
+  const here = setInterval(() => undefined, 60_000);
   try {
     await bootstrapDatabase(server.url(superuser));
     await applyMigrations(server.url());
     return await work(server);
   } finally {
     await server.stop();
+    clearInterval(here);
   }
 }
 

@@ -3,5 +3,6 @@
 import { captureSuite } from "./capture.ts";
 import type { Suite } from "./measure.ts";
 import { rollUpSuite } from "./roll-up.ts";
+import { snapshotSuite } from "./snapshot.ts";
 
-export const suites: Suite[] = [captureSuite, rollUpSuite];
+export const suites: Suite[] = [captureSuite, rollUpSuite, snapshotSuite];
