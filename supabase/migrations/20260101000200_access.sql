@@ -14,6 +14,9 @@
 -- The host's own functions are asked as the caller, never as the owner of Tocsin: one that leans on
 -- RLS would otherwise answer with every project.
 --
+-- They are in plpgsql because it keeps their plans for the session. Each table in a query asks
+-- them, and an SQL function would be planned anew each time, which takes longer than the answer.
+--
 -- user_id has no foreign key to auth.users: deleting a user must never wait for a lock of ours.
 -- maintain() removes the rows of users who are gone.
 
@@ -63,17 +66,24 @@ comment on column tocsin_internal.invited_operators.invited_at is 'When setup() 
 -- Who the caller is -------------------------------------------------------------------------------
 
 create function tocsin_internal.is_operator() returns boolean
-language sql stable security definer set search_path = ''
-as $$ select exists (select from tocsin.operators where user_id = (select auth.uid())) $$;
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return exists (select from tocsin.operators where user_id = (select auth.uid()));
+end
+$$;
 
 comment on function tocsin_internal.is_operator() is
   'Whether the signed-in caller is an operator. False when nobody is signed in.';
 
 create function tocsin_internal.listed_projects(p_role tocsin.member_role) returns setof text
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
+begin
+  return query
   select project_id from tocsin.project_members
-  where user_id = (select auth.uid()) and role >= p_role
+  where user_id = (select auth.uid()) and role >= p_role;
+end
 $$;
 
 comment on function tocsin_internal.listed_projects(tocsin.member_role) is
@@ -81,19 +91,22 @@ comment on function tocsin_internal.listed_projects(tocsin.member_role) is
 
 -- Generated anew by watch_runs() from the sources that name a function of the host.
 create function tocsin_internal.host_projects(p_role tocsin.member_role) returns setof text
-language sql stable set search_path = ''
-as $$ select null::text where false $$;
+language plpgsql stable set search_path = ''
+as $$ begin end $$;
 
 comment on function tocsin_internal.host_projects(tocsin.member_role) is
   'The projects in which the host''s own membership functions give the caller at least p_role.';
 
 create function tocsin.my_project_ids(p_role tocsin.member_role default 'viewer')
 returns setof text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
+begin
+  return query
   select listed_projects from tocsin_internal.listed_projects(p_role)
   union
-  select host_projects from tocsin_internal.host_projects(p_role)
+  select host_projects from tocsin_internal.host_projects(p_role);
+end
 $$;
 
 comment on function tocsin.my_project_ids(tocsin.member_role) is

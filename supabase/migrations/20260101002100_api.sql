@@ -77,33 +77,15 @@ create function tocsin.page_run_metrics_summary(
 language sql stable set search_path = ''
 as $$
   -- After a row, not after a number of rows: one that moves meanwhile moves no other to a page that
-  -- is read already, or past it.
-  with ranked as materialized (
-    select s.*, case p_sort
-        when 'run_count' then s.run_count when 'success_count' then s.success_count
-        when 'failure_count' then s.failure_count when 'timed_out_count' then s.timed_out_count
-        when 'canceled_count' then s.canceled_count when 'success_rate' then s.success_rate
-        when 'success_rate_change' then s.success_rate_change
-        when 'duration_ms_avg' then s.duration_ms_avg
-        when 'last_updated' then extract(epoch from s.last_updated) end::double precision as value
-    from tocsin.run_metrics_summary(p_from, p_to, p_project_id, null, p_source_id, p_min_runs,
-      p_sort, p_descending, 2147483647, 0, p_now) with ordinality as s
+  -- is read already, or past it. One row more than the page tells whether there is a next.
+  with ahead as materialized (
+    select * from tocsin_internal.rank_workflows(p_from, p_to, p_project_id, null, p_source_id,
+      p_min_runs, p_sort, p_descending, greatest(1, p_limit) + 1, 0, p_now, true, p_after_value,
+      p_after_workflow_id, p_after_project_id, p_after_source_id)
   ),
-  ahead as (
-    select * from ranked r
-    where p_after_source_id is null or case
-      when p_sort = 'workflow_id' and r.workflow_id <> p_after_workflow_id
-        then (r.workflow_id < p_after_workflow_id) = p_descending
-      when r.value is distinct from p_after_value
-        then p_after_value is not null and coalesce((r.value < p_after_value) = p_descending, true)
-      else (r.workflow_id, r.project_id, r.source_id)
-        > (p_after_workflow_id, p_after_project_id, p_after_source_id) end
-  ),
-  page as materialized (
-    select * from ahead order by ordinality limit greatest(1, p_limit)
-  )
+  page as (select * from ahead where place <= greatest(1, p_limit))
   select json_build_object(
-    'workflow_count', (select count(*) from ranked),
+    'workflow_count', (select min(workflow_count) from ahead),
     'workflows', (
       select coalesce(json_agg(json_build_object('source_id', p.source_id,
         'project_id', p.project_id, 'workflow_id', p.workflow_id, 'run_count', p.run_count,
@@ -112,14 +94,14 @@ as $$
         'success_rate', p.success_rate, 'duration_ms_avg', p.duration_ms_avg,
         'run_count_before', p.run_count_before, 'success_rate_before', p.success_rate_before,
         'success_rate_change', p.success_rate_change, 'direction', p.direction,
-        'last_updated', p.last_updated) order by p.ordinality), '[]')
+        'last_updated', p.last_updated) order by p.place), '[]')
       from page p),
     'after', (
       select json_build_object('value', p.value, 'workflow_id', p.workflow_id,
         'project_id', p.project_id, 'source_id', p.source_id)
       from page p
-      where (select count(*) from ahead) > (select count(*) from page)
-      order by p.ordinality desc limit 1)
+      where (select max(place) from ahead) > greatest(1, p_limit)
+      order by p.place desc limit 1)
   )
 $$;
 

@@ -57,7 +57,6 @@ $$, array[
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
   'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',
   'tocsin_internal.template_problem(text)',
-  'tocsin_internal.bin_value(integer)',
   'tocsin_internal.count_errors(timestamp with time zone,timestamp with time zone,interval,text,'
     'text,text,text,text,uuid,text,text,text)',
   'tocsin_internal.complete_parameters(text,jsonb)',
@@ -81,8 +80,15 @@ $$, array[
   'tocsin_internal.is_filled(text,text,text)',
   'tocsin_internal.settle_outcomes(tocsin_internal.run_outcomes[])',
   'tocsin_internal.reveal_channel_secret(uuid)',
-  'tocsin_internal.sum_range(timestamp with time zone,timestamp with time zone,text,text,text,'
-    'timestamp with time zone)',
+  'tocsin_internal.read_buckets(integer,timestamp with time zone,timestamp with time zone,text,'
+    'text,text)',
+  'tocsin_internal.select_pieces(timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone,boolean,text)',
+  'tocsin_internal.select_runs(timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone,text,timestamp with time zone,boolean)',
+  'tocsin_internal.rank_workflows(timestamp with time zone,timestamp with time zone,text,text,text,'
+    'integer,text,boolean,integer,integer,timestamp with time zone,boolean,double precision,text,'
+    'text,text)',
   'tocsin_internal.change_error_group(uuid,tocsin.group_action,timestamp with time zone,bigint,'
     'integer,interval,text,timestamp with time zone)',
   'tocsin_internal.refuse_bad_pattern(text)',

@@ -15,8 +15,8 @@ create temp table asked as
   from generate_series(0, 40) as n;
 select is_empty($$
   select low, high from asked, lateral (
-    select sum(failure_count) as shown from tocsin_internal.sum_range(low, high, null, null, null,
-      '2026-11-10 12:00Z')
+    select sum(failure_count) as shown from tocsin.run_metrics_summary(low, high,
+      p_now => '2026-11-10 12:00Z')
   ) as s, lateral (
     select count(*) as exact from generate_series(0, 388) as n, lateral (
       select timestamptz '2026-10-31 12:20Z' + n * interval '37 minutes' as at) as t
