@@ -114,7 +114,8 @@ begin
   if v_left = 1 then
     select * into v_message from tocsin_internal.claimed_failures;
     if v_message.read_ct >= 5 then
-      perform tocsin_internal.bury_failure(v_message, 'ingestion died on it, alone, five times');
+      perform tocsin_internal.bury_failure(v_message, 'ingestion died on it, alone, five times',
+        p_now);
     end if;
   end if;
   if v_left > 0 then
@@ -134,7 +135,7 @@ comment on function tocsin_internal.claim_failures(timestamptz) is
   'before ingest() tries them.';
 
 create function tocsin_internal.bury_failure(
-  p_message tocsin_internal.claimed_failures, p_error text
+  p_message tocsin_internal.claimed_failures, p_error text, p_now timestamptz
 ) returns void
 language plpgsql set search_path = ''
 as $$
@@ -143,11 +144,14 @@ begin
     p_message.message || jsonb_build_object('dead_letter_error', left(p_error, 2000)));
   perform pgmq.delete('tocsin_failures', p_message.msg_id);
   delete from tocsin_internal.claimed_failures where msg_id = p_message.msg_id;
+  perform tocsin_internal.decide_unstored(p_message.message, p_error, p_now);
 end
 $$;
 
-comment on function tocsin_internal.bury_failure(tocsin_internal.claimed_failures, text) is
-  'Moves a message that cannot be ingested to tocsin_failures_dlq, with the reason.';
+comment on function tocsin_internal.bury_failure(tocsin_internal.claimed_failures, text,
+  timestamptz) is
+  'Moves a message that cannot be ingested to tocsin_failures_dlq, with the reason, and has it '
+  'decided.';
 
 create function tocsin_internal.ingest_some(
   p_messages tocsin_internal.claimed_failures[], p_now timestamptz
@@ -182,7 +186,7 @@ begin
       perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,
         format('message %s of tocsin_failures, attempt %s', v_message.msg_id, v_message.read_ct));
       if v_message.read_ct >= 5 then
-        perform tocsin_internal.bury_failure(v_message, sqlerrm);
+        perform tocsin_internal.bury_failure(v_message, sqlerrm, p_now);
       else
         perform pgmq.set_vt('tocsin_failures', v_message.msg_id, (2 ^ v_message.read_ct)::int);
         delete from tocsin_internal.claimed_failures where msg_id = v_message.msg_id;

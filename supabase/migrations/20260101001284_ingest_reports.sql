@@ -41,6 +41,7 @@ begin
         perform pgmq.send('tocsin_failures_dlq', to_jsonb(v_report)
           || jsonb_build_object('dead_letter_error', left(sqlerrm, 2000)));
         delete from tocsin_internal.reported_errors where report_id = v_report.report_id;
+        perform tocsin_internal.decide_unstored(to_jsonb(v_report), sqlerrm, p_now);
       else
         update tocsin_internal.reported_errors
         set attempts = attempts + 1, due_at = p_now + make_interval(secs => 2 ^ (attempts + 1))

@@ -33,8 +33,10 @@ create table tocsin.alert_logs (
     unique nulls not distinct (event_id, project_id, what, setting_id, event_at),
   constraint what_happened_is_known
     check (what in ('failure', 'fired', 'resolved', 'repeated', 'escalated')),
-  constraint only_the_unmatched_have_no_setting
-    check ((setting_id is null) = (decision = 'unmatched')),
+  constraint the_unmatched_have_no_setting
+    check ((decision = 'unmatched') <= (setting_id is null)),
+  constraint whatever_has_no_setting_was_unmatched_or_dropped
+    check ((setting_id is null) <= (decision in ('unmatched', 'dropped'))),
   constraint what_is_told_has_its_notification check ((notification_id is not null)
     = (decision in ('notified', 'grouped', 'throttled', 'deferred'))),
   constraint what_is_held_back_has_its_window check ((decision in ('grouped', 'throttled',
@@ -60,7 +62,8 @@ comment on column tocsin.alert_logs.event_id is
   'tocsin.alert_transitions.transition_id. Of a repeat and an escalation, an id of their own.';
 comment on column tocsin.alert_logs.what is
   'failure; or of an alert: fired, resolved, repeated, escalated.';
-comment on column tocsin.alert_logs.setting_id is 'The setting that matched; null: none did.';
+comment on column tocsin.alert_logs.setting_id is
+  'The setting that matched; null: none did, or the failure could not be stored.';
 comment on column tocsin.alert_logs.setting_name is 'What the setting was called then.';
 comment on column tocsin.alert_logs.alert_id is 'The alert; null: it is a failure event.';
 comment on column tocsin.alert_logs.decision is

@@ -20,7 +20,7 @@ create table tocsin.silences (
   max_severity tocsin.severity not null default 'high',
   starts_at timestamptz not null default clock_timestamp(),
   ends_at timestamptz not null,
-  created_by uuid default auth.uid(),
+  created_by uuid,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   constraint a_silence_has_a_reason check (reason ~ '\S' and length(reason) <= 500),
@@ -62,12 +62,26 @@ as $$ select replace(regexp_replace(p_pattern, '([\\%_])', '\\\1', 'g'), '*', '%
 comment on function tocsin_internal.like_pattern(text) is
   'A pattern in which * stands for any text, as LIKE takes it.';
 
+create function tocsin_internal.signed_in_user() returns uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return auth.uid();
+exception when data_exception then
+  return null; -- somebody else signs people in, or it is a service: it has no uuid
+end
+$$;
+
+comment on function tocsin_internal.signed_in_user() is
+  'The user who is signed in, to note who did something. Null: nobody, or no uuid names them.';
+
 create function tocsin_internal.check_silence() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  if tg_op = 'INSERT' and auth.uid() is not null then
-    new.created_by := auth.uid(); -- nobody silences in another one's name
+  if tg_op = 'INSERT' then
+    -- nobody silences in another one's name
+    new.created_by := coalesce(tocsin_internal.signed_in_user(), new.created_by);
   elsif tg_op = 'UPDATE' then
     new.created_by := old.created_by;
   end if;
@@ -167,3 +181,4 @@ create policy editors_remove_silences on tocsin.silences
 revoke all on tocsin.silences from public, anon, authenticated, service_role;
 grant select, insert, update, delete on tocsin.silences to authenticated, service_role;
 revoke all on all functions in schema tocsin_internal from public;
+grant execute on function tocsin_internal.signed_in_user() to authenticated, service_role;

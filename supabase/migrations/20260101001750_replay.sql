@@ -2,8 +2,8 @@
 --
 -- Time goes from one moment at which something happens to the next, and the very functions that
 -- decide live decide here: hush(), admit(), defer(), end_window(), is_due_again(). What they made
--- is kept in arrays; nothing is written. Silences and quiet periods are those that are there now, and
--- the setting is taken to have a channel that is on.
+-- is kept in arrays; nothing is written. Silences and quiet periods are those that are there now,
+-- and the setting is taken to have a channel that is on.
 --
 -- At one moment things come in the order of a beat: throttle windows that are over, what occurs,
 -- digests and what was put off, reminders.

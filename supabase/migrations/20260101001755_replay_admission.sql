@@ -218,7 +218,8 @@ $$;
 
 comment on function tocsin_internal.replay_admission(tocsin.alert_settings,
   tocsin_internal.occurrence[], timestamptz) is
-  'What admission would have decided of these occurrences of a setting, and told, in order of time; '
+  'What admission would have decided of these occurrences of a setting, and told, in time''s '
+  'order; '
   'p_until: reminders until then. A row for each decision, with its purpose and title when it was '
   'told at once; and one with only these for each group, summary and digest. Writes nothing.';
 

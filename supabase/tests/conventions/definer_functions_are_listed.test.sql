@@ -32,6 +32,7 @@ $$, array[
   'tocsin.record_forwardings(jsonb,jsonb,timestamp with time zone)',
   'tocsin_internal.make_due_again(text,uuid[],timestamp with time zone)',
   'tocsin_internal.apply_group_change()',
+  'tocsin_internal.note_change()',
   'tocsin.announce_environment(text,text)',
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
     'integer,text,timestamp with time zone,uuid)',

@@ -18,6 +18,7 @@ $$, array[
   'tocsin.template_placeholders()',
   'tocsin.forward_again(text,uuid[],timestamp with time zone)',
   'tocsin.doctor(timestamp with time zone)',
+  'tocsin.explain_run(text,text)',
   'tocsin.my_project_ids(tocsin.member_role)',
   'tocsin.page_run_metrics_summary(timestamp with time zone,timestamp with time zone,text,text,'
     'integer,text,boolean,integer,double precision,text,text,text,timestamp with time zone)',
@@ -67,6 +68,7 @@ $$, array[
   'tocsin_internal.finest_minutes(timestamp with time zone,integer,timestamp with time zone)',
   'tocsin_internal.start_of_day(timestamp without time zone,text)',
   'tocsin_internal.host_projects(tocsin.member_role)',
+  'tocsin_internal.signed_in_user()',
   'tocsin_internal.is_operator()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
   'tocsin_internal.name_of_bucket(interval)',
