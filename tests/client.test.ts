@@ -3,7 +3,15 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -143,6 +151,15 @@ test("a worker's process, as the how-to has it, reports and comes to its own end
     assert.equal(row["message"], 'The shop "gone" answered 410');
     assert.match(String(row["stack"]), /at importOrders \(/);
     assert.deepEqual(row.metadata, { shop: "gone" });
+  }
+});
+
+test("the statements that the pages show run as they stand there", async () => {
+  for (const page of [workerPage, kitPage, intakePage]) {
+    const text = readFileSync(join(repository, page), "utf8");
+    for (const [, statement = ""] of text.matchAll(/^```sql\n([\s\S]*?)^```$/gm)) {
+      await db.query(statement);
+    }
   }
 });
 

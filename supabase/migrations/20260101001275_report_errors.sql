@@ -224,7 +224,7 @@ comment on function tocsin.report_errors(json, text, text, timestamptz) is
   'for whoever holds the secret key. Answers {status: 202, accepted, duplicates, rejected, '
   'results: '
   '[{index, error_id, status, reason}]}, or status 400, 401, 413 or 429 with error {code, message, '
-  'hint}; 429 has limit and retry_after_seconds. docs/reference/errors-reporting.md.';
+  'hint}; 429 has limit and retry_after_seconds. docs/reference/api.md.';
 
 create function tocsin.announce_environment(p_environment text, p_release text) returns void
 language sql security definer set search_path = ''
