@@ -6,6 +6,9 @@ import { consoleLog, type Log } from "../_shared/log.ts";
 import { type Resolve, resolveWithSystem } from "../_shared/net/outgoing.ts";
 import { type Channels, channels } from "./channels/registry.ts";
 import { createDatabase, type Database } from "./db.ts";
+import { createForwardDatabase, type ForwardDatabase } from "./forward/db.ts";
+import type { Forwarder } from "./forward/forwarder.ts";
+import { forwarders } from "./forward/registry.ts";
 
 export interface Deps {
   db: Database;
@@ -17,6 +20,8 @@ export interface Deps {
   random: () => number;
   resolve: Resolve;
   channels: Channels;
+  forwardings: ForwardDatabase;
+  forwarders: readonly Forwarder[];
   /** Keeps the function alive until the drain is over, should the ringer hang up before. */
   keepAlive: (work: Promise<unknown>) => void;
   /** Tells the database which environment this is. */
@@ -66,6 +71,8 @@ export function platformDeps(): Deps {
     random: Math.random,
     resolve: resolveWithSystem,
     channels,
+    forwardings: createForwardDatabase(env, fetch),
+    forwarders,
     keepAlive: (work) => edgeRuntime()?.waitUntil(work),
     announce: announcer(createDataApi({ env, fetch }), env, consoleLog),
   };

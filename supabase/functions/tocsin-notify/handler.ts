@@ -10,10 +10,11 @@ import { z } from "zod";
 import { ConfigurationError, readText } from "../_shared/env.ts";
 import { errorResponse, issuesOf, json } from "../_shared/http.ts";
 import { messageOf } from "../_shared/log.ts";
-import { createOutgoing } from "../_shared/net/outgoing.ts";
+import { createOutgoing, type Outgoing } from "../_shared/net/outgoing.ts";
 import { DatabaseError } from "./db.ts";
 import { defaultLimits, type Deps } from "./deps.ts";
 import { Drain, type DrainResult } from "./drain.ts";
+import { createForwarding, type ForwardCounts } from "./forward/forwarding.ts";
 
 const body = z.object({ type: z.literal("drain"), wait: z.boolean().default(false) });
 const longestToken = 512;
@@ -21,9 +22,10 @@ const longestBody = 4_096;
 
 export function createHandler(deps: Deps): (request: Request) => Promise<Response> {
   const drainOnce = createDrainer(deps);
+  const forwardOnce = createForwarding({ ...deps, db: deps.forwardings }, () => outgoingOf(deps));
   return async (request) => {
     try {
-      return await handle(request, deps, drainOnce);
+      return await handle(request, deps, drainOnce, forwardOnce);
     } catch (error) {
       return failure(error, deps);
     }
@@ -34,6 +36,7 @@ async function handle(
   request: Request,
   deps: Deps,
   drainOnce: () => Promise<DrainResult>,
+  forwardOnce: () => Promise<ForwardCounts | undefined>,
 ): Promise<Response> {
   const url = new URL(request.url);
   if (url.pathname.endsWith("/unsubscribe")) return await unsubscribe(request, url, deps);
@@ -67,11 +70,16 @@ async function handle(
     if (result.claimed > 0) deps.log.info("drained", { ...result });
     return result;
   });
-  if (parsed.data.wait) {
-    deps.keepAlive(draining.catch(() => undefined));
-    return json(200, await draining);
-  }
-  deps.keepAlive(draining.catch((error: unknown) => logFailure(error, deps)));
+  const forwarding = forwardOnce().then((counts) => {
+    if (counts === undefined || counts.claimed === 0) return {};
+    deps.log.info("forwarded", { ...counts });
+    return { forwarding: counts };
+  });
+  // Forwarding never fails; the drain's failure is told by whoever waits for it, or logged.
+  const { wait } = parsed.data;
+  const told = draining.catch((error: unknown) => (wait ? undefined : logFailure(error, deps)));
+  deps.keepAlive(Promise.all([told, forwarding]));
+  if (wait) return json(200, { ...(await draining), ...(await forwarding) });
   return json(202, { accepted: true });
 }
 
@@ -112,15 +120,7 @@ function createDrainer(deps: Deps): () => Promise<DrainResult> {
   return async () => {
     if (current?.ring() === true) return nothingDone;
     const limits = { ...defaultLimits, ...deps.limits };
-    const insecureHosts = readText(deps.env, "TOCSIN_ALLOW_INSECURE_HOSTS");
-    const outgoing = createOutgoing({
-      resolve: deps.resolve,
-      connectTimeoutMs: limits.connectTimeoutMs,
-      totalTimeoutMs: limits.sendTimeoutMs,
-      ...(insecureHosts === undefined ? {} : { allowInsecureHosts: insecureHosts }),
-      ...(deps.caCerts === undefined ? {} : { caCerts: deps.caCerts }),
-    });
-    const drain = new Drain({ ...deps, outgoing }, limits);
+    const drain = new Drain({ ...deps, outgoing: outgoingOf(deps) }, limits);
     current = drain;
     try {
       return await drain.run();
@@ -128,6 +128,19 @@ function createDrainer(deps: Deps): () => Promise<DrainResult> {
       if (current === drain) current = undefined;
     }
   };
+}
+
+/** The guarded way out, with the hosts that the operator allows as of now. */
+function outgoingOf(deps: Deps): Outgoing {
+  const limits = { ...defaultLimits, ...deps.limits };
+  const insecureHosts = readText(deps.env, "TOCSIN_ALLOW_INSECURE_HOSTS");
+  return createOutgoing({
+    resolve: deps.resolve,
+    connectTimeoutMs: limits.connectTimeoutMs,
+    totalTimeoutMs: limits.sendTimeoutMs,
+    ...(insecureHosts === undefined ? {} : { allowInsecureHosts: insecureHosts }),
+    ...(deps.caCerts === undefined ? {} : { caCerts: deps.caCerts }),
+  });
 }
 
 const nothingDone: DrainResult = {

@@ -3,6 +3,7 @@ import type { Log } from "../../_shared/log.ts";
 import type { Attempt, Database } from "../db.ts";
 import type { Deps } from "../deps.ts";
 import { channels } from "../channels/registry.ts";
+import { forwarders } from "../forward/registry.ts";
 import { type Claim, type Notification, notificationSchema } from "../notification.ts";
 
 export const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -164,6 +165,11 @@ export function testDeps(
     random: () => 0.5,
     resolve: () => Promise.reject(new Error("the test did not expect a name to be resolved")),
     channels,
+    forwardings: {
+      claim: () => Promise.resolve({ claims: [], unreadable: [] }),
+      record: (results) => Promise.resolve(results.length),
+    },
+    forwarders,
     keepAlive: () => undefined,
     ...rest,
   };
