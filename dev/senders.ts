@@ -20,6 +20,7 @@ const resultSchema = z.object({
   dead: z.number(),
   released: z.number(),
   unrecorded: z.number(),
+  forwarding: z.record(z.string(), z.number()).optional(),
 });
 export type DrainResult = z.infer<typeof resultSchema>;
 

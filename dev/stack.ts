@@ -36,6 +36,8 @@ export type StackOptions = {
   demo?: boolean;
   /** False: the demo without its workload. */
   workload?: boolean;
+  /** Function secrets besides those that the stack needs itself. */
+  secrets?: Record<string, string>;
   /** Where the functions write their logs; left out: a temporary place. */
   logDir?: string;
   /** Told as each part is up. */
@@ -158,6 +160,7 @@ async function startParts(
       TOCSIN_EMAIL_FROM: "Tocsin <alerts@tocsin.local>",
       // The receiver is on this machine and speaks http; nothing else may.
       TOCSIN_ALLOW_INSECURE_HOSTS: new URL(receiver.url).host,
+      ...options.secrets,
     },
   });
   stops.push(functions.stop);

@@ -7,8 +7,10 @@
  */
 import { createDatabase } from "../db.ts";
 import { defaultLimits, type Limits, platformDeps } from "../deps.ts";
+import { createForwardDatabase } from "../forward/db.ts";
 import { createHandler } from "../handler.ts";
 
+const byTheClock = new Set(["claim_deliveries", "claim_forwardings", "record_forwardings"]);
 let offset = 0;
 let records = 0;
 const dieAt = Number(Deno.env.get("TEST_DIE_AT") ?? Infinity);
@@ -17,8 +19,8 @@ const now = () => new Date(Date.now() + offset);
 
 const fetchAt: typeof fetch = (input, init) => {
   const called = new URL(input instanceof Request ? input.url : input).pathname.split("/").at(-1);
-  if (called?.startsWith("record_attempt") === true && ++records >= dieAt) Deno.exit(137);
-  if (called !== "claim_deliveries" || typeof init?.body !== "string") return fetch(input, init);
+  if (/^record_(attempt|forwardings)/.test(called ?? "") && ++records >= dieAt) Deno.exit(137);
+  if (!byTheClock.has(called ?? "") || typeof init?.body !== "string") return fetch(input, init);
   const args = { ...JSON.parse(init.body), p_now: now().toISOString() };
   return fetch(input, { ...init, body: JSON.stringify(args) });
 };
@@ -29,6 +31,7 @@ const handle = createHandler({
   now,
   limits,
   db: createDatabase(deps.env, fetchAt),
+  forwardings: createForwardDatabase(deps.env, fetchAt),
 });
 
 Deno.serve(
