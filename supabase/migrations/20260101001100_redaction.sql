@@ -99,7 +99,8 @@ begin
       '\1:[redacted:password]@', 'gi');
   end if;
   if v_text ~* 'bearer|basic|authorization' then
-    v_text := regexp_replace(v_text, '(authorization(?:\\*["''])?\s*[:=]\s*(?:\\*["''])?)'
+    v_text := regexp_replace(v_text, '(authorization(?:\\*["''])?\s*[:=]\s*(?:\\*["''])?'
+      '(?:(?:token|oauth|digest|negotiate|ntlm|sharedkey|api-?key|aws4-hmac-sha256)\s+)?)'
       '(?!bearer|basic|\[redacted)(?:[a-z0-9-]+\s+)?(?=[^\s"'',;]*[0-9])[^\s"'',;\\]{8,}',
       '\1[redacted:credentials]', 'gi');
     v_text := regexp_replace(v_text, '(authorization(?:\\*["''])?\s*[:=]\s*(?:\\*["''])?(?:bearer'

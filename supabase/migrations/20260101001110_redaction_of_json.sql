@@ -70,7 +70,9 @@ begin
         select jsonb_object_agg(
           case when length(key) < 16 then key else tocsin_internal.redact(key) end,
           case
-            when key = any (v_secret) then '"[redacted:secret]"'
+            -- how many tokens is no secret
+            when key = any (v_secret)
+              and not (jsonb_typeof(value) = 'number' and key ~* 'tokens$') then '"[redacted:secret]"'
             when jsonb_typeof(value) = 'string' then
               case when v_texts is null then value
                 else to_jsonb(tocsin_internal.redact(value #>> '{}')) end

@@ -20,6 +20,15 @@ begin
   if strpos(v_text, '@') > 0 then
     v_text := regexp_replace(v_text, '[\w.+-]+@[\w-]+(?:\.[\w-]+)+', '<email>', 'g');
   end if;
+  -- names of the code's own things tell errors apart, also when they are quoted
+  if v_text ~ '["''`]' then
+    v_text := regexp_replace(v_text, '\m(relation|table|view|column|constraint|index|function|type'
+      '|schema|role|policy|trigger|extension|property|reading|setting|module|package|argument'
+      '|column of) ["''`]([A-Za-z_][\w.]*)["''`]', '\1 \2', 'g');
+    v_text := regexp_replace(v_text, '["''`]([A-Za-z_][\w.]*)["''`]'
+      ' (column|argument|property|parameter)\M', '\1 \2', 'g');
+    v_text := regexp_replace(v_text, '\m(column of) ["''`]([A-Za-z_][\w.]*)["''`]', '\1 \2', 'g');
+  end if;
   -- an apostrophe within a word quotes nothing
   if strpos(v_text, '"') > 0 or strpos(v_text, '''') > 0 or strpos(v_text, '`') > 0 then
     v_text := regexp_replace(v_text,
@@ -43,10 +52,14 @@ begin
         '(?:,? \d{2,4})?(?: \d\d:\d\d(?::\d\d)?(?: (?:GMT|UTC|[+-]\d{4}))?(?: \d{4})?)?', '<date>',
         'g');
     end if;
-    if v_text ~* '0x[0-9a-f]|[0-9a-f]-[0-9a-f]{4}-|[0-9a-f]:[0-9a-f]*:[0-9a-f]*:' then
+    if v_text ~* '0x[0-9a-f]|[0-9a-f]-[0-9a-f]{4}-' then
       v_text := regexp_replace(v_text,
-        '\m[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\M|\m0x[0-9a-f]+\M'
-        '|(?:\m[0-9a-f]{1,4}:){3,7}:?[0-9a-f]{1,4}\M', '<id>', 'gi');
+        '\m[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\M|\m0x[0-9a-f]+\M',
+        '<id>', 'gi');
+    end if;
+    if v_text ~ ':[0-9A-Fa-f]*:' then
+      v_text := regexp_replace(v_text,
+        '(?<![\w:])(?:[0-9a-f]{0,4}:){2,8}[0-9a-f]{1,4}\M(?::\d+)?', '<n>', 'gi');
     end if;
     -- letters and digits in one word of eight and more: an id
     v_text := regexp_replace(v_text, '\m(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,}\M',
@@ -60,6 +73,11 @@ begin
     v_text := regexp_replace(v_text, '(?:<n>,?\s*){2,}', '<n> ', 'g');
     v_text := regexp_replace(v_text, '(?:<value>(?:, ?| and | or )){1,}<value>', '<value>', 'g');
     v_text := regexp_replace(v_text, '(?:<id>,?\s*){2,}', '<id> ', 'g');
+  end if;
+  -- what was given instead of what was wanted is a value too
+  if strpos(v_text, 'eceived ') > 0 then
+    v_text := regexp_replace(v_text, '\m([Rr]eceived) (?:undefined|null|NaN|true|false'
+      '|an instance of \w+|type \w+(?: \([^)]*\))?|function ?\w*)', '\1 <value>', 'g');
   end if;
   if v_text ~ '\s\s|[\n\r\t]' then
     v_text := regexp_replace(v_text, '\s+', ' ', 'g');

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(33);
+select plan(40);
 
 select is(tocsin_internal.message_shape(said), told, said) from (values
   ('order 123 failed', 'order <n> failed'),
@@ -15,7 +15,7 @@ select is(tocsin_internal.message_shape(said), told, said) from (values
   ('to ada@example.com refused', 'to <email> refused'),
   ('GET https://x.example/a?b=c failed', 'GET <url> failed'),
   ('postgres://a:b@c/d is down', '<url> is down'),
-  ('column "foo" is "bar"', 'column <value> is <value>'),
+  ('column "foo" is "bar"', 'column foo is <value>'),
   ('can''t find ''x'', doesn''t matter', 'can''t find <value>, doesn''t matter'),
   ('unknown `field`', 'unknown <value>'),
   ('Key (email)=(a b) already exists', 'Key (email)=(<value>) already exists'),
@@ -29,7 +29,14 @@ select is(tocsin_internal.message_shape(said), told, said) from (values
   ('at 2026-03-04 10:00:00+02 it', 'at <date> it'),
   ('at Wed, 04 Mar 2026 10:00:00 GMT', 'at <date>'),
   ('10.0.0.1:5432 refused', '<n> refused'),
-  ('fe80:0:0:1:2:3:4:5 refused', '<id> refused'),
+  ('fe80:0:0:1:2:3:4:5 refused', '<n> refused'),
+  ('connect ECONNREFUSED ::1:5432', 'connect ECONNREFUSED <n>'),
+  ('in std::vector at 10:22:33', 'in std::vector at <n>'),
+  ('null value in column "a" of relation "b"', 'null value in column a of relation b'),
+  ('no ''a_b'' column of ''c''', 'no a_b column of c'),
+  ('property "17" of "x y"', 'property <value> of <value>'),
+  ('undefined (reading ''map'')', 'undefined (reading map)'),
+  ('The "path" argument. Received null', 'The path argument. Received <value>'),
   ('ids 1, 2, 3', 'ids <n>'),
   ('one of "a", "b" or "c"', 'one of <value>'),
   ('a   b' || chr(10) || 'c', 'a b c'),

@@ -6,7 +6,8 @@ select plan(14);
 select is(tocsin_internal.redact(said), told, said) from (values
   ('Authorization: Bearer abcdefghijklmnop', 'Authorization: Bearer [redacted:credentials]'),
   ('Authorization: Basic dXNlcjpwYXNzd29yZA==', 'Authorization: Basic [redacted:credentials]'),
-  ('authorization: Token 9944b09199c62bcf9418ad84', 'authorization: [redacted:credentials]'),
+  ('authorization: Token 9944b09199c62bcf9418ad84',
+    'authorization: Token [redacted:credentials]'),
   ('"Authorization":"Bearer abcdef"', '"Authorization":[redacted:secret]'),
   ('{\"Authorization\":\"Basic dXNlcjpw\"}', '{\"Authorization\":[redacted:secret]}'),
   ('sent bearer eW91LWZvdW5kLW1l', 'sent bearer [redacted:credentials]'),
