@@ -6,7 +6,7 @@
 --   run_id, project_id, workflow_id, status, started_at, finished_at, error, node
 --                                               columns, or null
 --   succeeded, failed, canceled, timed_out      arrays of status values, as text
---   run_url_template                            a link to a run: https://…/{{run_id}}
+--   run_url_template, environment               https://…/{{run_id}}; what all runs are in
 --   workflow_names                              {table, id, name}: where a workflow's name stands
 --   members_function, members_role              the host's own membership function
 --   events                                      {table, run_id, type, at, payload,
@@ -109,7 +109,8 @@ as $$
 declare
   v_known constant text[] := array['source_id', 'run_id', 'project_id', 'workflow_id', 'status',
     'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
-    'run_url_template', 'workflow_names', 'members_function', 'members_role', 'events', 'jobs'];
+    'run_url_template', 'environment', 'workflow_names', 'members_function', 'members_role',
+    'events', 'jobs'];
   v_preset jsonb := '{}';
   v_merged jsonb;
   v_unknown text;
@@ -147,7 +148,7 @@ begin
   -- null is how to do without a part of a preset
   v_merged := v_merged - array(
     select key from unnest(array['workflow_names', 'members_function', 'members_role', 'events',
-      'jobs', 'run_url_template']) as key where v_merged -> key = 'null');
+      'jobs', 'run_url_template', 'environment']) as key where v_merged -> key = 'null');
   if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
     raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'
       using errcode = 'TC006', hint = 'Name it with its schema: public.your_project_ids';

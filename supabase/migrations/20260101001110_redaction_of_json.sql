@@ -72,7 +72,8 @@ begin
           case
             -- how many tokens is no secret
             when key = any (v_secret)
-              and not (jsonb_typeof(value) = 'number' and key ~* 'tokens$') then '"[redacted:secret]"'
+              and not (jsonb_typeof(value) = 'number' and key ~* 'tokens$')
+              then '"[redacted:secret]"'
             when jsonb_typeof(value) = 'string' then
               case when v_texts is null then value
                 else to_jsonb(tocsin_internal.redact(value #>> '{}')) end

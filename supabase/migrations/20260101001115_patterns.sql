@@ -11,6 +11,7 @@ as $$
 declare
   v_text text;
   v_began timestamptz;
+  v_took interval;
   v_times numeric := 1;
   v_count text;
 begin
@@ -56,11 +57,16 @@ begin
     cross join unnest(array['a', '1', ' ', 'a ', 'a1_', 'x.y/', '"a" ', '((', 'ab=cd; ']) as unit
     cross join unnest(array['', '!']) as ending
   loop
-    v_began := clock_timestamp();
-    perform regexp_replace(v_text, p_pattern, '', 'gi');
-    if clock_timestamp() - v_began > interval '20 milliseconds' then
+    -- a busy machine makes any pattern slow once: the fastest of three counts
+    for v_try in 1 .. 3 loop
+      v_began := clock_timestamp();
+      perform regexp_replace(v_text, p_pattern, '', 'gi');
+      v_took := clock_timestamp() - v_began;
+      exit when v_took <= interval '20 milliseconds';
+    end loop;
+    if v_took > interval '20 milliseconds' then
       raise exception 'The pattern takes too long: % ms on % characters: %',
-        round(extract(epoch from clock_timestamp() - v_began) * 1000), length(v_text), p_pattern
+        round(extract(epoch from v_took) * 1000), length(v_text), p_pattern
         using errcode = 'TC030', hint = 'Look-around and repetitions within repetitions are slow. '
           'Say it with fewer of them.';
     end if;

@@ -86,10 +86,11 @@ as $$
       left(coalesce(m.project_id, d.project_id, ''), 200),
       left(coalesce(m.workflow_id, d.workflow_id, ''), 200),
       d.workflow_name, m.source_id, m.run_id, left(d.node, 200), d.attempt,
-      null, null, null, null, null, null, null,
+      null, null, left(s.mapping ->> 'environment', 100), null, null, null, null,
       left(d.error, 65536), null, null)::tocsin_internal.reported_errors), p_now)
   from message m
   left join described d on d.source_id = m.source_id and d.run_id = m.run_id
+  left join tocsin.run_sources s on s.source_id = m.source_id
 $$;
 
 comment on function tocsin_internal.ingest_messages(jsonb[], timestamptz) is

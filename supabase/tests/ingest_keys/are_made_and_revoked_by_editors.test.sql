@@ -6,6 +6,7 @@ select plan(8);
 insert into tocsin.project_members (project_id, user_id, role) values
   ('a', '00000000-0000-4000-8000-00000000000a', 'viewer'),
   ('a', '00000000-0000-4000-8000-00000000000e', 'editor'),
+  ('a', '00000000-0000-4000-8000-0000000000ad', 'admin'),
   ('b', '00000000-0000-4000-8000-00000000000b', 'admin');
 insert into tocsin.operators (user_id) values ('00000000-0000-4000-8000-0000000000ff');
 insert into tocsin.ingest_keys (key_id, project_id, name, key_hash, key_hint)
@@ -14,9 +15,11 @@ create function pg_temp.try(p_user text, p_sql text) returns text language plpgs
 declare
   v_result text;
 begin
-  perform set_config('request.jwt.claims', jsonb_build_object('role', 'authenticated',
-    'sub', '00000000-0000-4000-8000-0000000000' || p_user)::text, true);
-  perform set_config('role', case p_user when 'anon' then 'anon' else 'authenticated' end, true);
+  perform set_config('request.jwt.claims', case p_user when 'srv' then '{"role": "service_role"}'
+    else jsonb_build_object('role', 'authenticated',
+      'sub', '00000000-0000-4000-8000-0000000000' || p_user)::text end, true);
+  perform set_config('role', case p_user when 'srv' then 'service_role' when 'anon' then 'anon'
+    else 'authenticated' end, true);
   execute p_sql into v_result;
   raise 'undo' using errcode = 'ZZ000', detail = coalesce(v_result, 'none');
 exception when sqlstate 'ZZ000' then
@@ -28,15 +31,17 @@ end
 $$;
 create function pg_temp.by_all(p_sql text) returns text language sql as $$
   select string_agg(pg_temp.try(actor, p_sql), ' ' order by place)
-  from unnest(array['anon', '00', '0a', '0e', '0b', 'ff']) with ordinality as a (actor, place)
+  from unnest(array['anon', '00', '0a', '0e', 'ad', '0b', 'ff', 'srv'])
+    with ordinality as a (actor, place)
 $$;
 select is(pg_temp.by_all($$select 'made' from tocsin.create_ingest_key('a', 'new')$$),
-  '42501 TC033 TC033 made TC033 made',
-  'Make: anonymous, stranger, viewer, editor, admin of another project, operator.');
+  '42501 TC033 TC033 made made TC033 made made',
+  'Make: anonymous, stranger, viewer, editor, admin, admin elsewhere, operator, '
+  'service.');
 select is(pg_temp.by_all($$select revoked_at is not null
   from tocsin.revoke_ingest_key('00000000-0000-4000-8000-000000000001')$$),
-  '42501 TC033 TC033 true TC033 true', 'Revoke.');
-select is(pg_temp.by_all('select count(*) from tocsin.ingest_keys'), '42501 0 0 1 0 1', 'See.');
+  '42501 TC033 TC033 true true TC033 true true', 'Revoke.');
+select is(pg_temp.by_all('select count(*) from tocsin.ingest_keys'), '42501 0 0 1 1 0 1 1', 'See.');
 select is(pg_temp.try('0e', $$update tocsin.ingest_keys set key_hash = 'other' returning 1$$),
   'TC034', 'Nobody makes a key another one,');
 select is(pg_temp.try('0e', $$update tocsin.ingest_keys set project_id = 'b' returning 1$$),

@@ -15,8 +15,9 @@ create function pg_temp.try(p_user text, p_sql text) returns text language plpgs
 declare
   v_result text;
 begin
-  perform set_config('request.jwt.claims', jsonb_build_object('role', 'authenticated',
-    'sub', '00000000-0000-4000-8000-0000000000' || p_user)::text, true);
+  perform set_config('request.jwt.claims', case p_user when 'srv' then '{"role": "service_role"}'
+    else jsonb_build_object('role', 'authenticated',
+      'sub', '00000000-0000-4000-8000-0000000000' || p_user)::text end, true);
   perform set_config('role', case p_user when 'srv' then 'service_role' when 'anon' then 'anon'
     else 'authenticated' end, true);
   execute p_sql into v_result;
