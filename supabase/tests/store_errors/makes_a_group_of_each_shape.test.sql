@@ -24,9 +24,10 @@ select is((select count(*)::int from tocsin.error_groups), 50, 'Fifty shapes mak
 select is((select count(distinct event_count)::text || ' x ' || max(event_count)
   from tocsin.error_groups), '1 x 100', 'Each has its hundred,');
 select is((select sum(event_count)::int from tocsin.error_group_hours), 5000, 'also by the hour,');
-select is((select sum(event_count)::int from tocsin_internal.error_buckets where minutes = 1),
-  5000, 'by the minute');
-select is((select sum(event_count)::int from tocsin_internal.error_impact), 5000, 'and by the day.');
+select is((select sum(event_count)::int from tocsin_internal.error_buckets
+  where minutes = 1), 5000, 'by the minute');
+select is((select sum(event_count)::int from tocsin_internal.error_impact), 5000,
+  'and by the day.');
 select results_eq($$select count(*)::int, count(*) filter (where is_new)::int,
   count(distinct (fingerprint, is_sampled_out))::int from tocsin.error_metrics$$,
   $$values (5000, 50, 50)$$, 'None is lost, and the first of each group is marked.');
