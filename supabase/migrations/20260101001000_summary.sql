@@ -4,6 +4,38 @@
 -- Errors: TC017, TC019 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.
 
+create function tocsin_internal.round_range(
+  p_from timestamptz, p_to timestamptz, p_now timestamptz,
+  out begins timestamptz, out ends timestamptz, out at_first int, out at_last int
+) returns record
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_origin constant timestamptz := '2000-01-01 00:00:00+00';
+  v_last_day constant timestamptz := date_bin('1 day', p_to, v_origin);
+begin
+  -- The shortest length whose first bucket is kept. At the end that is the one after the last whole
+  -- quarter, or day; where there is no whole day, the range has one length.
+  select min(bucket_minutes) filter (where kept_for is null
+      or date_bin(make_interval(mins => bucket_minutes), p_from, v_origin) >= p_now - kept_for),
+    min(bucket_minutes) filter (where kept_for is null
+      or case when bucket_minutes < 15 then date_bin('15 minutes', p_to, v_origin)
+        else v_last_day end >= p_now - kept_for)
+  into at_first, at_last
+  from tocsin_internal.granularities where bucket_minutes > 0;
+
+  begins := date_bin(make_interval(mins => at_first), p_from, v_origin);
+  if date_bin('1 day', begins + interval '23:59:59.999999', v_origin) >= v_last_day then
+    at_last := at_first;
+  end if;
+  ends := date_bin(make_interval(mins => at_last), p_to - interval '1 microsecond', v_origin)
+    + make_interval(mins => at_last);
+end
+$$;
+
+comment on function tocsin_internal.round_range(timestamptz, timestamptz, timestamptz) is
+  'A range with its ends rounded to the buckets that are kept there, and their lengths in minutes.';
+
 create function tocsin_internal.range_pieces(
   p_from timestamptz, p_to timestamptz, p_now timestamptz
 ) returns table (bucket_minutes int, begins timestamptz, ends timestamptz)
@@ -14,24 +46,22 @@ declare
   v_first int;
   v_last int;
   v_low timestamptz;
-  v_high timestamptz := p_to;
+  v_high timestamptz;
   v_low_day timestamptz;
-  v_high_day constant timestamptz := date_bin('1 day', p_to, '2000-01-01 00:00:00+00');
+  v_high_day timestamptz;
 begin
   -- Days where the range has whole ones; at its ends quarters, and minutes where it does not begin
   -- or end at a quarter. What is no longer kept that short comes in the bucket that it lies in.
-  select min(bucket_minutes) filter (where kept_for is null or p_from >= p_now - kept_for),
-    min(bucket_minutes) filter (where kept_for is null or p_to >= p_now - kept_for)
-  into v_first, v_last
-  from tocsin_internal.granularities where bucket_minutes > 0;
-  v_low := date_bin(make_interval(mins => v_first), p_from, '2000-01-01 00:00:00+00');
+  select r.begins, r.ends, r.at_first, r.at_last into v_low, v_high, v_first, v_last
+  from tocsin_internal.round_range(p_from, p_to, p_now) as r;
   v_low_day := date_bin('1 day', v_low + interval '23:59:59.999999', '2000-01-01 00:00:00+00');
+  v_high_day := date_bin('1 day', v_high, '2000-01-01 00:00:00+00');
 
   -- a range up to now ends with a whole day too, as far as anything is counted
-  if v_low_day <= v_high_day and v_high_day < p_to and p_to > p_now - interval '1 hour'
+  if v_low_day <= v_high_day and v_high_day < v_high and p_to > p_now - interval '1 hour'
     and not exists (
       select from tocsin_internal.run_buckets b where b.bucket_minutes = v_last
-        and b.bucket_at >= p_to and b.bucket_at < v_high_day + interval '1 day')
+        and b.bucket_at >= v_high and b.bucket_at < v_high_day + interval '1 day')
   then
     v_high := v_high_day + interval '1 day';
   end if;
@@ -162,7 +192,9 @@ declare
   v_sorts constant text[] := array['run_count', 'success_count', 'failure_count',
     'timed_out_count', 'canceled_count', 'success_rate', 'success_rate_change', 'duration_ms_avg',
     'last_updated', 'workflow_id'];
-  v_before constant timestamptz := p_from - (p_to - p_from);
+  v_before timestamptz;
+  v_from timestamptz;
+  v_to timestamptz;
   v_condition constant text := concat(
     ' and b.project_id = ' || quote_literal(p_project_id),
     ' and b.workflow_id = ' || quote_literal(p_workflow_id),
@@ -176,13 +208,17 @@ begin
     raise exception 'A summary cannot be sorted by "%"', p_sort using errcode = 'TC019',
       hint = 'Sort by one of: ' || array_to_string(v_sorts, ', ');
   end if;
+  -- what is pending is taken of whole buckets too, and no bucket is in both ranges
+  select begins, ends into v_from, v_to from tocsin_internal.round_range(p_from, p_to, p_now);
+  select begins into v_before
+  from tocsin_internal.round_range(v_from - (p_to - p_from), v_from, p_now);
   v_order := case when p_sort <> 'workflow_id'
       then format('value %s nulls last, ', case when p_descending then 'desc' else 'asc' end)
     when p_descending then 'workflow_id desc, ' else '' end || 'workflow_id, project_id, source_id';
 
   return query execute concat(
     'with summed as materialized (',
-    tocsin_internal.select_runs(p_from, p_to, v_before, v_condition, p_now, not v_is_page),
+    tocsin_internal.select_runs(v_from, v_to, v_before, v_condition, p_now, not v_is_page),
     '), past as materialized (select * from summed where not is_now), ranked as (
       select *, ', case p_sort when 'workflow_id' then 'null'
         when 'last_updated' then 'extract(epoch from last_updated)'
@@ -240,7 +276,7 @@ begin
           and b.workflow_id = p.workflow_id
         union all
         select succeeded, failed, timed_out, canceled from ('
-          || tocsin_internal.select_pieces(v_before, p_from, p_now, false,
+          || tocsin_internal.select_pieces(v_before, v_from, p_now, false,
             ' and b.project_id = p.project_id and b.workflow_id = p.workflow_id '
             'and b.source_id = p.source_id') || ') as b
       ) as b'
@@ -321,6 +357,7 @@ revoke all on function tocsin.run_metrics_summary(timestamptz, timestamptz, text
 grant execute on function tocsin.run_metrics_summary(timestamptz, timestamptz, text, text, text,
   int, text, boolean, int, int, timestamptz) to authenticated, service_role;
 grant execute on function tocsin_internal.range_pieces(timestamptz, timestamptz, timestamptz),
+  tocsin_internal.round_range(timestamptz, timestamptz, timestamptz),
   tocsin_internal.select_pieces(timestamptz, timestamptz, timestamptz, boolean, text),
   tocsin_internal.select_runs(timestamptz, timestamptz, timestamptz, text, timestamptz, boolean),
   tocsin_internal.rank_workflows(timestamptz, timestamptz, text, text, text, int, text, boolean,

@@ -84,6 +84,8 @@ $$, array[
   'tocsin_internal.reveal_channel_secret(uuid)',
   'tocsin_internal.read_buckets(integer,timestamp with time zone,timestamp with time zone,text,'
     'text,text)',
+  'tocsin_internal.round_range(timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone)',
   'tocsin_internal.select_pieces(timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone,boolean,text)',
   'tocsin_internal.select_runs(timestamp with time zone,timestamp with time zone,'
