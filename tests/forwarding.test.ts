@@ -2,6 +2,9 @@
 // answer as those do, and a moved clock. What arrives is read by Sentry's own SDK.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   getEnvelopeEndpointWithUrlEncodedAuth,
@@ -11,8 +14,12 @@ import {
 } from "@sentry/core";
 import { startStack } from "../dev/stack.ts";
 import { startTestDatabase, type TestDatabase, type TestServer } from "../dev/test/database.ts";
+import { repository } from "../dev/paths.ts";
 import { parseDsn } from "../supabase/functions/tocsin-notify/forward/dsn.ts";
+import { renderRollbarItem } from "../supabase/functions/tocsin-notify/forward/rollbar_item.ts";
+import { renderSentryEvent } from "../supabase/functions/tocsin-notify/forward/sentry_event.ts";
 import { parseRateLimits } from "../supabase/functions/tocsin-notify/forward/sentry_limits.ts";
+import { outbound } from "../supabase/functions/tocsin-notify/forward/testing/fixtures.ts";
 import { sentryEventSchema } from "../supabase/functions/tocsin-notify/forward/testing/sentry_schema.ts";
 import { startScene } from "./support/forwarding.ts";
 import { rollbarToken, startSentry } from "./support/sentry.ts";
@@ -299,6 +306,26 @@ test("on the whole stack the heart and the doorbell carry an error to Sentry", a
   const later = await arrives("another one");
   t.diagnostic(`reported to received: first ${first.toFixed(1)} s, then ${later.toFixed(1)} s`);
   assert.equal(sentry.repetitions(), 0);
+});
+
+test("every field and tag that is sent is in the reference", () => {
+  const page = readFileSync(join(repository, "docs/reference/forwarding.md"), "utf8");
+  const chain = { stack: "Error: x\n    at f (/a.js:1:1)", sqlstate: "23505" };
+  const events = [
+    renderSentryEvent(outbound(chain, { eventId: randomUUID() })),
+    renderSentryEvent(outbound({ exception: null, stack: null })),
+  ];
+  const fields = events.flatMap((event) => [
+    ...Object.keys(event),
+    ...Object.keys(event.tags),
+    ...Object.keys(event.contexts),
+  ]);
+  const item = Object.keys(renderRollbarItem(outbound(chain)).data);
+  assert.ok(fields.length > 30 && item.length > 12);
+  assert.deepEqual(
+    [...new Set([...fields, ...item])].filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
 });
 
 test("DSNs and rate limits are read as Sentry's own SDK reads them", () => {

@@ -13,9 +13,9 @@ import {
   claim,
   type FakeForwardDatabase,
   fakeForwardDatabase,
-  outgoingTo,
   readEnvelope,
 } from "./testing/fixtures.ts";
+import { outgoingTo } from "./testing/outgoing.ts";
 
 const start = new Date("2026-11-21T10:00:00Z");
 

@@ -5,7 +5,8 @@ import { version } from "../../_shared/version.ts";
 import type { Connection, SendContext } from "./forwarder.ts";
 import { rollbar } from "./rollbar.ts";
 import { renderRollbarItem, shrinkRollbarItem } from "./rollbar_item.ts";
-import { outbound, outgoingTo } from "./testing/fixtures.ts";
+import { outbound } from "./testing/fixtures.ts";
+import { outgoingTo } from "./testing/outgoing.ts";
 
 /** An item as Rollbar's API describes it, with its limits; no other field. */
 const trace = z.strictObject({

@@ -3,7 +3,8 @@ import { serve, type TestServer } from "../../_shared/testing/servers.ts";
 import { version } from "../../_shared/version.ts";
 import type { Connection, SendContext } from "./forwarder.ts";
 import { sentry } from "./sentry.ts";
-import { outbound, outgoingTo, readEnvelope } from "./testing/fixtures.ts";
+import { outbound, readEnvelope } from "./testing/fixtures.ts";
+import { outgoingTo } from "./testing/outgoing.ts";
 import { sentryEventSchema } from "./testing/sentry_schema.ts";
 
 const now = new Date("2026-11-21T10:00:00Z");

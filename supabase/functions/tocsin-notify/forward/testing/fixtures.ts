@@ -1,6 +1,4 @@
 /** A stored error as the database hands it out, and a queue of such in memory. */
-import { createOutgoing, type Outgoing } from "../../../_shared/net/outgoing.ts";
-import type { TestServer } from "../../../_shared/testing/servers.ts";
 import type { ForwardClaim, ForwardDatabase, ForwardResult, Pause } from "../db.ts";
 import { type Outbound, storedErrorSchema } from "../stored_error.ts";
 
@@ -102,14 +100,6 @@ export function fakeForwardDatabase(due: ForwardClaim[]): FakeForwardDatabase {
     },
   };
   return db;
-}
-
-export function outgoingTo(server: TestServer): Outgoing {
-  return createOutgoing({
-    resolve: () => Promise.reject(new Error("no name is to be resolved")),
-    allowInsecureHosts: server.host,
-    totalTimeoutMs: 5_000,
-  });
 }
 
 /** The three lines of an envelope, parsed, and what its second line says of its third. */
