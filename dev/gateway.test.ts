@@ -25,6 +25,8 @@ await db.sql(`
   create table private.machinery (id int primary key);
   alter table private.machinery enable row level security;
   create function tocsin.who() returns text language sql stable as 'select current_user::text';
+  create function tocsin.types_of(j json, b jsonb) returns text language sql stable
+    as $$ select json_typeof(j) || ' ' || jsonb_typeof(b) $$;
 `);
 const keys = makeKeys();
 const gateway = await start(db);
@@ -85,6 +87,14 @@ test("each key is a role of the database's", async () => {
   const stranger = await client(keys.publishable).from("notes").select();
   assert.equal(stranger.error?.code, "42501");
   assert.ok((await client("sb_publishable_wrong").from("notes").select()).error);
+});
+
+test("objects and lists come to arguments of type json as what they are", async () => {
+  const typesOf = async (j: unknown, b: unknown): Promise<unknown> =>
+    (await client(keys.secret).rpc("types_of", { j, b })).data;
+  assert.equal(await typesOf([1], { a: 1 }), "array object");
+  assert.equal(await typesOf({}, []), "object array");
+  assert.equal(await typesOf("text", "more"), "string string");
 });
 
 test("a schema that config.toml does not list is not served", async () => {
