@@ -14,6 +14,36 @@ create type tocsin.delivery_state as enum ('pending', 'sending', 'delivered', 'd
 comment on type tocsin.delivery_state is
   'pending: due at next_attempt_at; sending: claimed until lease_until; delivered; dead: given up.';
 
+create table tocsin_internal.channel_recipients (
+  channel_id uuid not null references tocsin.alert_channels (channel_id) on delete cascade,
+  recipient text not null,
+  recipient_id uuid not null unique default gen_random_uuid(),
+  unsubscribe_token text not null unique default
+    replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
+  primary key (channel_id, recipient)
+);
+
+comment on table tocsin_internal.channel_recipients is
+  'The addresses and numbers that anything was ever sent to. Written as deliveries are made; kept '
+  'as long as the channel, since an old email can be unsubscribed from too.';
+comment on column tocsin_internal.channel_recipients.channel_id is 'The channel.';
+comment on column tocsin_internal.channel_recipients.recipient is 'The address or number.';
+comment on column tocsin_internal.channel_recipients.recipient_id is
+  'What deliveries call it: they are seen by more people than channels are.';
+comment on column tocsin_internal.channel_recipients.unsubscribe_token is
+  'With what it can unsubscribe: 244 bits of chance, in the headers of its emails alone.';
+
+create function tocsin_internal.mask_recipient(p_recipient text) returns text
+language sql immutable set search_path = ''
+as $$
+  select case when p_recipient ~ '@'
+    then left(p_recipient, 1) || '…' || substring(p_recipient from '@[^@]*$')
+    else left(p_recipient, 3) || '…' || right(p_recipient, 2) end
+$$;
+
+comment on function tocsin_internal.mask_recipient(text) is
+  'An address or a number, as those may see it who may not see the channel.';
+
 create table tocsin.deliveries (
   delivery_id uuid primary key default gen_random_uuid(),
   notification_id uuid not null references tocsin.notifications (notification_id) on delete cascade,
@@ -21,6 +51,7 @@ create table tocsin.deliveries (
   channel_id uuid not null,
   channel_kind tocsin.channel_kind not null,
   channel_name text not null,
+  recipient_id uuid,
   recipient text,
   state tocsin.delivery_state not null default 'pending',
   attempt_count int not null default 0,
@@ -53,9 +84,11 @@ comment on column tocsin.deliveries.project_id is 'The project it is about.';
 comment on column tocsin.deliveries.channel_id is 'The channel it goes to.';
 comment on column tocsin.deliveries.channel_kind is 'What kind the channel is.';
 comment on column tocsin.deliveries.channel_name is 'What the channel was called then.';
+comment on column tocsin.deliveries.recipient_id is
+  'Of an email or sms channel, the one recipient that it goes to: each has a delivery of its own. '
+  'Null: the channel has one address.';
 comment on column tocsin.deliveries.recipient is
-  'Of an email or sms channel, the one address or number that it goes to: each has a delivery of '
-  'its own. Null: the channel has one address.';
+  'That recipient, in part: who may see a delivery need not know the addresses of a channel.';
 comment on column tocsin.deliveries.state is 'pending, sending, delivered or dead.';
 comment on column tocsin.deliveries.attempt_count is 'How many attempts were begun.';
 comment on column tocsin.deliveries.next_attempt_at is 'When it is due, while pending.';
@@ -115,21 +148,30 @@ comment on column tocsin_internal.doorbell_tokens.created_at is 'When it was mad
 create function tocsin_internal.make_deliveries(
   p_notification_id uuid, p_channel_ids uuid[], p_now timestamptz
 ) returns void
-language plpgsql set search_path = ''
+language sql set search_path = ''
 as $$
-begin
+  insert into tocsin_internal.channel_recipients (channel_id, recipient)
+  select distinct c.channel_id, r.recipient
+  from tocsin.alert_channels c cross join lateral unnest(c.recipients) as r (recipient)
+  where c.channel_id = any (p_channel_ids) and c.is_enabled and c.kind in ('email', 'sms')
+    and not exists (
+      select from tocsin_internal.channel_recipients k
+      where k.channel_id = c.channel_id and k.recipient = r.recipient)
+  on conflict do nothing;
+
   insert into tocsin.deliveries (notification_id, project_id, channel_id, channel_kind,
-    channel_name, recipient, next_attempt_at, created_at)
-  select n.notification_id, n.project_id, c.channel_id, c.kind, c.name, r.recipient, p_now, p_now
+    channel_name, recipient_id, recipient, next_attempt_at, created_at)
+  select n.notification_id, n.project_id, c.channel_id, c.kind, c.name, r.recipient_id,
+    tocsin_internal.mask_recipient(r.recipient), p_now, p_now
   from tocsin.notifications n
   join tocsin.alert_channels c on c.channel_id = any (p_channel_ids) and c.is_enabled
   -- What failed for one recipient must not be sent again to the others; and each can unsubscribe,
   -- and learns nobody else's address.
-  cross join lateral unnest(
-    case when c.kind in ('email', 'sms') then c.recipients else array[null::text] end
-  ) as r (recipient)
-  where n.notification_id = p_notification_id;
-end
+  left join tocsin_internal.channel_recipients r
+    on r.channel_id = c.channel_id and r.recipient = any (c.recipients)
+    and c.kind in ('email', 'sms')
+  where n.notification_id = p_notification_id
+    and (r.recipient_id is not null or c.kind not in ('email', 'sms'))
 $$;
 
 comment on function tocsin_internal.make_deliveries(uuid, uuid[], timestamptz) is
@@ -157,12 +199,13 @@ as $$
   from (
     select d.delivery_id, case
       when c.channel_id is null then 'the channel was turned off or deleted'
-      when d.recipient is not null and d.recipient <> all (c.recipients)
+      when d.recipient_id is not null and coalesce(r.recipient <> all (c.recipients), true)
         then 'the recipient is none of the channel''s any more'
       when coalesce(d.replayed_at, d.created_at) < p_now - interval '2 days'
         then 'it waited for two days and could not be sent' end as reason
     from tocsin.deliveries d
     left join tocsin.alert_channels c on c.channel_id = d.channel_id and c.is_enabled
+    left join tocsin_internal.channel_recipients r on r.recipient_id = d.recipient_id
     where d.state = 'pending'
   ) as given_up
   where given_up.reason is not null
@@ -245,6 +288,7 @@ comment on function tocsin_internal.queue_deliveries(timestamptz) is
 
 alter table tocsin.deliveries enable row level security;
 alter table tocsin.delivery_attempts enable row level security;
+alter table tocsin_internal.channel_recipients enable row level security;
 alter table tocsin_internal.doorbell_tokens enable row level security;
 
 create policy members_see_deliveries on tocsin.deliveries
@@ -258,9 +302,10 @@ create policy members_see_attempts on tocsin.delivery_attempts
     )
   );
 create policy nobody_reads_it_through_the_api on tocsin_internal.doorbell_tokens using (false);
+create policy nobody_reads_it_through_the_api on tocsin_internal.channel_recipients using (false);
 
-revoke all on tocsin.deliveries, tocsin.delivery_attempts, tocsin_internal.doorbell_tokens
-  from public, anon, authenticated, service_role;
+revoke all on tocsin.deliveries, tocsin.delivery_attempts, tocsin_internal.doorbell_tokens,
+  tocsin_internal.channel_recipients from public, anon, authenticated, service_role;
 grant select on tocsin.deliveries, tocsin.delivery_attempts to authenticated, service_role;
 
 revoke all on all functions in schema tocsin_internal from public;

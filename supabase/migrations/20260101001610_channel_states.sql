@@ -125,6 +125,18 @@ comment on function tocsin_internal.sendable_channels(timestamptz) is
   'The channels that may be sent to: on, not resting, and with a slot soon. At most so many each, '
   'null: any number.';
 
+create function tocsin_internal.is_recipient(p_recipient_id uuid, p_recipients text[])
+returns boolean
+language sql stable set search_path = ''
+as $$
+  select p_recipient_id is null or exists (
+    select from tocsin_internal.channel_recipients r
+    where r.recipient_id = p_recipient_id and r.recipient = any (p_recipients))
+$$;
+
+comment on function tocsin_internal.is_recipient(uuid, text[]) is
+  'Whether a delivery''s recipient is still one of its channel''s; so is none, where it has none.';
+
 create function tocsin_internal.anything_to_send(p_now timestamptz) returns boolean
 language sql stable set search_path = ''
 as $$
@@ -132,7 +144,7 @@ as $$
     select from tocsin_internal.sendable_channels(p_now) c
     join tocsin.deliveries d on d.channel_id = c.channel_id
     where d.state = 'pending' and d.next_attempt_at <= p_now
-      and (d.recipient is null or d.recipient = any (c.recipients)))
+      and tocsin_internal.is_recipient(d.recipient_id, c.recipients))
 $$;
 
 comment on function tocsin_internal.anything_to_send(timestamptz) is

@@ -41,7 +41,7 @@ as $$
     cross join lateral (
       select d.delivery_id, d.next_attempt_at from tocsin.deliveries d
       where d.channel_id = c.channel_id and d.state = 'pending' and d.next_attempt_at <= p_now
-        and (d.recipient is null or d.recipient = any (c.recipients))
+        and tocsin_internal.is_recipient(d.recipient_id, c.recipients)
       order by d.next_attempt_at, d.delivery_id
       limit least(p_limit, c.at_most)
       for update skip locked
@@ -134,10 +134,9 @@ begin
     returning d.*, c.slot_at
   )
   select k.delivery_id, k.attempt_count, k.earlier_attempts, c.channel_id, c.kind, c.name,
-    tocsin_internal.channel_config(c, k.recipient)
-      || case when c.kind = 'email' and k.recipient is not null then jsonb_build_object(
-        'unsubscribe_token', tocsin_internal.unsubscribe_token(c.channel_id, k.recipient))
-        else '{}' end,
+    tocsin_internal.channel_config(c, r.recipient)
+      || case when c.kind = 'email' and r.recipient is not null
+        then jsonb_build_object('unsubscribe_token', r.unsubscribe_token) else '{}' end,
     tocsin_internal.signing_secrets(c, p_now), coalesce(k.replayed_at, k.created_at),
     (extract(epoch from k.slot_at - p_now) * 1000)::int,
     -- a setting that is gone has none, and neither has what no setting asked for
@@ -147,6 +146,7 @@ begin
   from claimed k
   join tocsin.alert_channels c on c.channel_id = k.channel_id
   join tocsin.notifications n on n.notification_id = k.notification_id
+  left join tocsin_internal.channel_recipients r on r.recipient_id = k.recipient_id
   order by k.slot_at, k.next_attempt_at;
 end
 $$;

@@ -32,6 +32,14 @@ begin
     raise exception 'There is no channel % that you may edit', p_channel_id using errcode = 'TC011',
       hint = 'Ask an editor of its project, or an operator.';
   end if;
+  if not exists (
+    select from tocsin.deliveries d join tocsin.alert_channels c using (channel_id)
+    where d.delivery_id = p_delivery_id
+      and tocsin_internal.is_recipient(d.recipient_id, c.recipients)
+  ) then
+    raise exception 'Its recipient is none of the channel''s any more' using errcode = 'TC068',
+      hint = 'They were taken out or have unsubscribed. Put them back only if they want it.';
+  end if;
   update tocsin.deliveries
   set state = 'pending', next_attempt_at = p_now, last_error = null, replayed_at = p_now,
     earlier_attempts = attempt_count
@@ -47,7 +55,7 @@ $$;
 
 comment on function tocsin_internal.replay_delivery(uuid, uuid, timestamptz) is
   'Makes a delivery due, with all its attempts before it again. For those who may edit its '
-  'channel. Raises TC011.';
+  'channel. Raises TC011 and TC068.';
 
 create function tocsin.retry_delivery(
   p_delivery_id uuid, p_now timestamptz default clock_timestamp()
@@ -75,11 +83,6 @@ begin
     raise exception 'The channel "%" is off', v_channel.name using errcode = 'TC065',
       hint = 'update tocsin.alert_channels set is_enabled = true where channel_id = '''
         || v_channel.channel_id || '''';
-  end if;
-  if v_delivery.recipient is not null and v_delivery.recipient <> all (v_channel.recipients) then
-    raise exception '% is none of the recipients of "%" any more', v_delivery.recipient,
-      v_channel.name using errcode = 'TC068',
-      hint = 'They were taken out or have unsubscribed. Put them back only if they want it.';
   end if;
   return tocsin_internal.replay_delivery(p_delivery_id, v_channel.channel_id, p_now);
 end

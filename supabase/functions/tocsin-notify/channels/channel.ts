@@ -60,7 +60,7 @@ export interface Channel<Schema extends z.ZodType = z.ZodType> {
   /** All channels of the kind go to one provider: when it asks for a pause, all of them pause. */
   isShared?: boolean;
   send(message: Message<z.infer<Schema>>, context: SendContext): Promise<SendResult>;
-  /** Values in its config that must not appear in what is recorded. */
+  /** Values in its config that must not appear in what is recorded, which more people see. */
   secretsOf?(config: z.infer<Schema>): string[];
 }
 

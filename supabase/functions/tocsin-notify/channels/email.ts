@@ -68,7 +68,10 @@ export const emailChannel = defineChannel({
     return resend.result;
   },
 
-  secretsOf: (config) => (config.unsubscribe_token == null ? [] : [config.unsubscribe_token]),
+  secretsOf: (config) => [
+    ...config.to,
+    ...(config.unsubscribe_token == null ? [] : [config.unsubscribe_token]),
+  ],
 });
 
 /**

@@ -52,6 +52,8 @@ export const smsChannel = defineChannel({
     );
     return "outcome" in answer ? answer : classifyTwilio(answer, now());
   },
+
+  secretsOf: ({ to }) => to,
 });
 
 /** Codes that say that this number will not get it, however often it is tried. */
