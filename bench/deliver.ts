@@ -1,18 +1,24 @@
 // How fast one tocsin-notify delivers to a receiver that takes 50 ms, and how much memory it has
-// when it has delivered 10,000.   node bench/deliver.ts [deliveries]
+// when it has delivered 10,000.
 //
 // Everything shares this machine: the database, the Data API's stand-in, the receiver and the
 // function itself. A project's function has a machine of its own.
 
 import { createServer } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AddressInfo } from "node:net";
-import { applyMigrations, bootstrapDatabase, withClient } from "../dev/database.ts";
-import { startPostgres, superuser } from "../dev/postgres.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { withClient } from "../dev/database.ts";
+import { superuser } from "../dev/postgres.ts";
 import { startSenders } from "../dev/senders.ts";
+import { median, withServer, type Result, type Suite } from "./measure.ts";
 
-const count = Number(process.argv[2] ?? 10_000);
 const receiverTakesMs = 50;
+
+export const deliverSuite: Suite = {
+  name: "deliver",
+  description: `10,000 webhooks from one function to a receiver that takes ${receiverTakesMs} ms`,
+  run: async () => await deliver(Number(process.env["TOCSIN_BENCH_DELIVERIES"] ?? 10_000)),
+};
 
 /** $1 notifications to the only channel, due now. */
 const makeNotifications = `
@@ -31,64 +37,89 @@ const makeNotifications = `
   select from made, tocsin_internal.make_deliveries(notification_id,
     array(select channel_id from tocsin.alert_channels), now())`;
 
-const ids = new Set<string>();
-const receiver = createServer((request, response) => {
-  ids.add(String(request.headers["webhook-id"]));
-  request.resume();
-  void sleep(receiverTakesMs).then(() => response.writeHead(200).end("ok"));
-});
-await new Promise<void>((done) => receiver.listen(0, "127.0.0.1", done));
-const { port } = receiver.address() as AddressInfo;
-
-const server = await startPostgres({ unsafe: false });
-try {
-  await bootstrapDatabase(server.url(superuser));
-  await applyMigrations(server.url());
-  const senders = await startSenders({
-    databaseUrl: server.url(superuser),
-    count: 1,
-    env: { TOCSIN_ALLOW_INSECURE_HOSTS: `127.0.0.1:${port}` },
+async function deliver(count: number): Promise<Result[]> {
+  const ids = new Set<string>();
+  const receiver = createServer((request, response) => {
+    ids.add(String(request.headers["webhook-id"]));
+    request.resume();
+    void sleep(receiverTakesMs).then(() => response.writeHead(200).end("ok"));
   });
-  await withClient(server.url(superuser), async (db) => {
-    await db.query(
-      "insert into tocsin_internal.doorbell_tokens (token_hash) values (sha256(convert_to($1, 'UTF8')))",
-      [senders.token],
-    );
-    await db.query(
-      "insert into tocsin.alert_channels (name, kind, url) values ('hook', 'webhook', $1)",
-      [`http://127.0.0.1:${port}/hook`],
-    );
-    await db.query(makeNotifications, [count]);
+  await new Promise<void>((done) => receiver.listen(0, "127.0.0.1", done));
+  const { port } = receiver.address() as AddressInfo;
+  try {
+    return await withServer(async (server) => {
+      const senders = await startSenders({
+        databaseUrl: server.url(superuser),
+        count: 1,
+        env: { TOCSIN_ALLOW_INSECURE_HOSTS: `127.0.0.1:${port}` },
+      });
+      try {
+        await withClient(server.url(superuser), async (db) => {
+          await db.query(
+            `insert into tocsin_internal.doorbell_tokens (token_hash)
+             values (sha256(convert_to($1, 'UTF8')))`,
+            [senders.token],
+          );
+          await db.query(
+            "insert into tocsin.alert_channels (name, kind, url) values ('hook', 'webhook', $1)",
+            [`http://127.0.0.1:${port}/hook`],
+          );
+          await db.query(makeNotifications, [count]);
+        });
 
-    let own = 0;
-    const watch = setInterval(() => (own = Math.max(own, senders.memory(0).own)), 100);
-    const rates: number[] = [];
-    const began = performance.now();
-    for (let delivered = 0; delivered < count;) {
-      const before = performance.now();
-      const result = await senders.drain(0, 0);
-      const seconds = (performance.now() - before) / 1000;
-      if (result === undefined || result.delivered === 0) throw new Error(JSON.stringify(result));
-      delivered += result.delivered;
-      rates.push(result.delivered / seconds);
-    }
-    const seconds = (performance.now() - began) / 1000;
-    clearInterval(watch);
-    const sorted = rates.sort((a, b) => a - b);
-    const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-    console.log(`deliver: ${count} webhooks to a receiver that takes ${receiverTakesMs} ms`);
-    console.log(`  in all       ${(count / seconds).toFixed(0).padStart(6)} a second`);
-    console.log(
-      `  of a drain   ${median.toFixed(0).padStart(6)} a second (median; budget: >= 200)`,
-    );
-    const { peak } = senders.memory(0);
-    console.log(
-      `  memory       ${peak.toFixed(0).padStart(6)} MiB at most, of which ${own.toFixed(0)} its own (budget: <= 128)`,
-    );
-    console.log(`  received     ${String(ids.size).padStart(6)} different ids of ${count}`);
-  });
-  await senders.stop();
-} finally {
-  receiver.close();
-  await server.stop();
+        let own = 0;
+        const watch = setInterval(() => (own = Math.max(own, senders.memory(0).own)), 100);
+        const rates: number[] = [];
+        const began = performance.now();
+        const cpu = senders.cpu(0);
+        for (let delivered = 0; delivered < count;) {
+          const before = performance.now();
+          const result = await senders.drain(0, 0);
+          if (result === undefined || result.delivered === 0) throw new Error("Nothing delivered");
+          delivered += result.delivered;
+          rates.push(result.delivered / ((performance.now() - before) / 1000));
+        }
+        const overall = count / ((performance.now() - began) / 1000);
+        clearInterval(watch);
+        const cpuPerSend = ((senders.cpu(0) - cpu) / count) * 1000;
+        if (ids.size !== count) throw new Error(`${ids.size} of ${count} ids were received`);
+        const budget = ">= 200 a second from one function";
+        return [
+          tell(
+            "deliver",
+            "a drain of 1,000",
+            "webhooks a second",
+            median(rates),
+            rates.length,
+            budget,
+          ),
+          tell("deliver", "all, one drain after another", "webhooks a second", overall, 1, budget),
+          tell("cpu", "of the function, each", "ms", cpuPerSend, 1, "2 s for 1,000"),
+          tell("memory", "its own, at most", "MiB", own, 1, "<= 128 MiB"),
+          tell("memory", "with Deno's program, at most", "MiB", senders.memory(0).peak, 1),
+        ];
+      } finally {
+        await senders.stop();
+      }
+    });
+  } finally {
+    receiver.close();
+  }
+}
+
+function tell(
+  scenario: string,
+  variant: string,
+  unit: string,
+  figure: number,
+  rounds: number,
+  budget?: string,
+): Result {
+  console.log(
+    `  ${variant.padEnd(30)} ${figure.toFixed(unit === "ms" ? 2 : 0).padStart(6)} ${unit}` +
+      (budget === undefined ? "" : `   (budget: ${budget})`),
+  );
+  const description = deliverSuite.description;
+  const result = { scenario, description, variant, unit, median: figure, ratio: 1, rounds };
+  return budget === undefined ? result : { ...result, budget };
 }

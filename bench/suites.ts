@@ -1,8 +1,9 @@
 // All suites, in the order in which `npm run bench` runs them.
 
 import { captureSuite } from "./capture.ts";
+import { deliverSuite } from "./deliver.ts";
 import type { Suite } from "./measure.ts";
 import { rollUpSuite } from "./roll-up.ts";
 import { snapshotSuite } from "./snapshot.ts";
 
-export const suites: Suite[] = [captureSuite, rollUpSuite, snapshotSuite];
+export const suites: Suite[] = [captureSuite, rollUpSuite, snapshotSuite, deliverSuite];

@@ -41,6 +41,8 @@ export type Senders = {
   drain: (sender: number, offset: number) => Promise<DrainResult | undefined>;
   /** The memory of a sender in MiB (Linux only): now without, and at most with Deno's own program. */
   memory: (sender: number) => { own: number; peak: number };
+  /** Seconds of CPU that a sender has taken since its start (Linux only). */
+  cpu: (sender: number) => number;
   /** How often one had to be started again. */
   deaths: () => number;
   stop: () => Promise<void>;
@@ -82,6 +84,11 @@ export async function startSenders(options: SendersOptions): Promise<Senders> {
       const read = (name: string): number =>
         Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
       return { own: read("RssAnon"), peak: read("VmHWM") };
+    },
+    cpu: (sender) => {
+      const stat = readFileSync(`/proc/${running[sender]?.child.pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
     },
     deaths: () => deaths + running.filter(({ child }) => child.exitCode !== null).length,
     stop: async () => {

@@ -52,7 +52,7 @@ export const defaultLimits: Limits = {
   claim: 100,
   leaseSeconds: 120,
   concurrency: 48,
-  perChannel: 16,
+  perChannel: 24,
   unanswered: 5,
   wallMs: 100_000,
   sends: 1_000,
