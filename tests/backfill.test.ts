@@ -112,3 +112,38 @@ test("a backfill counts each run once while runs go on and it is killed", async 
   t.diagnostic(`${batches} batches, ${kills} kills, ${comparisons} comparisons`);
   await db.drop();
 });
+
+test("a backfill and a roll-up wait for each other, and for the host's own changes", async () => {
+  const db = await server.clone();
+  await db.sql(
+    "create table public.runs (id int primary key, status text, finished_at timestamptz)",
+  );
+  await db.sql("insert into public.runs values (1, 'failed', now() - interval '1 day')");
+  await db.sql("select tocsin.watch_runs('public.runs')");
+  await db.sql("select tocsin.backfill_runs('public.runs', now() - interval '2 days')");
+  const [one, other] = [await db.connect(), await db.connect()];
+  const state = async () => (await db.sql("select state, error from tocsin.backfills"))[0];
+
+  await one.query("begin");
+  await one.query("select tocsin_internal.roll_up()");
+  const { rows: nothing } = await other.query("select tocsin_internal.backfill()::int as n");
+  assert.deepEqual(nothing, [{ n: 0 }], "while a roll-up is not over");
+  await one.query("commit");
+
+  await one.query("begin");
+  await one.query("alter table public.runs add column note text");
+  const { rows: still } = await other.query("select tocsin_internal.backfill()::int as n");
+  assert.deepEqual(still, [{ n: 0 }], "while the host changes the table");
+  assert.deepEqual(await state(), { state: "running", error: null }, "it has not failed");
+  await one.query("rollback");
+
+  await one.query("begin");
+  const { rows: read } = await one.query("select tocsin_internal.backfill()::int as n");
+  assert.deepEqual(read, [{ n: 1 }]);
+  await other.query("set lock_timeout = '200ms'");
+  await assert.rejects(other.query("select tocsin_internal.roll_up()"), { code: "55P03" });
+  await one.query("commit");
+  await other.query("select tocsin_internal.roll_up()");
+  assert.deepEqual(await state(), { state: "done", error: null });
+  await db.drop();
+});
