@@ -15,9 +15,9 @@ comment on type tocsin.alert_state is
   'knows. resolved: over.';
 
 create type tocsin.alert_transition as enum
-  ('pending', 'calmed', 'fired', 'acknowledged', 'resolved', 'flapping');
+  ('pending', 'fired', 'acknowledged', 'resolved', 'flapping');
 comment on type tocsin.alert_transition is
-  'pending; calmed (was pending, never fired); fired; acknowledged; resolved; flapping (fired for '
+  'pending; fired; acknowledged; resolved; flapping (fired for '
   'the third time in an hour, and stays so until it is calm for half an hour).';
 
 create type tocsin_internal.occurrence as (

@@ -11,7 +11,8 @@ create function tocsin_internal.stage_names() returns text[]
 language sql immutable set search_path = ''
 as $$
   select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'ingest_reports',
-    'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell', 'accept_invited_operators']
+    'evaluate', 'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell',
+    'accept_invited_operators']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';

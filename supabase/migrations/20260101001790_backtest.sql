@@ -1,0 +1,274 @@
+-- Backtests: what a setting would have told, had it been there.
+--
+-- The evaluator, the state machine and admission are those that work live; only the clock differs.
+-- Everything runs as its caller, so that nobody replays what they may not see. Nothing is written.
+-- Minutes are kept for 2 days and five minutes for 35: what is older is judged at the instants that
+-- its buckets have, and the answer says which (resolution).
+--
+-- Errors: TC041, TC042 (docs/reference/errors.md).
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.default_setting() returns tocsin.alert_settings
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_setting tocsin.alert_settings;
+begin
+  execute (
+    select format('select %s', string_agg(format('%s as %I', coalesce(
+      pg_get_expr(d.adbin, d.adrelid), format('null::%s', format_type(a.atttypid, a.atttypmod))),
+      a.attname), ', ' order by a.attnum))
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = 'tocsin.alert_settings'::regclass and a.attnum > 0 and not a.attisdropped
+  ) into v_setting;
+  return v_setting;
+end
+$$;
+
+comment on function tocsin_internal.default_setting() is
+  'A row of alert_settings that has only its defaults.';
+
+create function tocsin_internal.imagine_setting(p_setting jsonb) returns tocsin.alert_settings
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_setting tocsin.alert_settings;
+  v_unknown text;
+begin
+  if jsonb_typeof(p_setting) is distinct from 'object' then
+    raise exception 'A setting to try is an object' using errcode = 'TC041',
+      hint = 'Write {"kind": "failure_rate", "project_id": "…", "parameters": {"threshold": 5}}.';
+  end if;
+  select string_agg(format('"%s"', k), ', ') into v_unknown
+  from jsonb_object_keys(p_setting) as k
+  where not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = 'tocsin.alert_settings'::regclass and a.attnum > 0 and a.attname = k);
+  if v_unknown is not null then
+    raise exception 'A setting has no %', v_unknown using errcode = 'TC041',
+      hint = 'It has the columns of tocsin.alert_settings.';
+  end if;
+  begin
+    v_setting := jsonb_populate_record(tocsin_internal.default_setting(), p_setting);
+  exception when data_exception then
+    raise exception 'That is no setting: %', sqlerrm using errcode = 'TC041',
+      hint = 'Give each column as tocsin.alert_settings describes it.';
+  end;
+  v_setting.name := coalesce(v_setting.name, 'Tried');
+  if not exists (select from tocsin.alert_kinds k where k.kind = v_setting.kind) then
+    raise exception 'There is no kind "%"', v_setting.kind using errcode = 'TC041',
+      hint = 'The kinds are in tocsin.alert_kinds.';
+  elsif v_setting.evaluation_interval not between interval '1 minute' and interval '1 day'
+    or extract(epoch from v_setting.evaluation_interval) % 60 <> 0
+    or v_setting.for_duration not between interval '0' and interval '7 days'
+    or v_setting.keep_firing_for not between interval '0' and interval '7 days'
+  then
+    raise exception 'That is no setting: an interval is out of its bounds'
+      using errcode = 'TC041', hint = 'evaluation_interval is 1 minute to 1 day, in whole minutes; '
+        'for_duration and keep_firing_for are up to 7 days.';
+  end if;
+  v_setting.parameters := tocsin_internal.complete_parameters(v_setting.kind,
+    v_setting.parameters);
+  return v_setting;
+end
+$$;
+
+comment on function tocsin_internal.imagine_setting(jsonb) is
+  'The setting that a row of these columns would be, with the defaults. Raises TC040 and TC041.';
+
+create function tocsin_internal.reach_of(p_setting tocsin.alert_settings) returns interval
+language sql immutable set search_path = ''
+as $$
+  select greatest(
+    (p_setting.parameters ->> 'window')::interval
+      + coalesce(p_setting.parameters ->> 'compare_with', case
+        when p_setting.parameters ? 'compare_with' then p_setting.parameters ->> 'window'
+        else '0' end)::interval,
+    (p_setting.parameters ->> 'within')::interval,
+    (select max((b ->> 'long')::interval)
+     from jsonb_array_elements(p_setting.parameters -> 'burn_rates') as b),
+    interval '0')
+$$;
+
+comment on function tocsin_internal.reach_of(tocsin.alert_settings) is
+  'How far before an instant a setting looks to judge it.';
+
+create function tocsin_internal.replay_step(
+  p_setting tocsin.alert_settings, p_from timestamptz, p_now timestamptz
+) returns interval
+language sql stable set search_path = ''
+as $$
+  select date_bin(b.bucket, '2000-01-01Z'::timestamptz + p_setting.evaluation_interval
+    + b.bucket - interval '1 microsecond', '2000-01-01Z') - '2000-01-01Z'::timestamptz
+  from (
+    select make_interval(mins => case
+      when k.evaluator <> 'evaluate_error_rates' then tocsin_internal.finest_kept(
+        p_from - tocsin_internal.reach_of(p_setting), p_now)
+      when p_from - tocsin_internal.reach_of(p_setting) >= p_now - interval '47 hours' then 1
+      else 15 end) as bucket
+    from tocsin.alert_kinds k where k.kind = p_setting.kind
+  ) as b
+$$;
+
+comment on function tocsin_internal.replay_step(tocsin.alert_settings, timestamptz, timestamptz) is
+  'The time between two instants of a replay: the evaluation interval, or the next longer one that '
+  'the buckets of that time have.';
+
+create function tocsin_internal.replay_measure(
+  p_setting tocsin.alert_settings, p_from timestamptz, p_to timestamptz, p_now timestamptz
+) returns table (at timestamptz, transition tocsin.alert_transition, source_id text,
+  project_id text, workflow_id text, value double precision, sample bigint, is_flapping boolean,
+  title text, facts jsonb, note text)
+language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_origin constant timestamptz := '2000-01-01 00:00:00+00';
+  v_kind constant tocsin.alert_kinds := (select k from tocsin.alert_kinds k
+    where k.kind = p_setting.kind);
+  v_step constant interval := tocsin_internal.replay_step(p_setting, p_from, p_now);
+  v_first timestamptz := date_bin(v_step, p_from, v_origin);
+  v_last constant timestamptz := date_bin(v_step, p_to, v_origin);
+  v_targets bigint;
+  v_row record;
+  v_before record;
+  v_memory tocsin_internal.alert_memory;
+  v_calm constant tocsin_internal.alert_memory := null;
+begin
+  if v_first < p_from then
+    v_first := v_first + v_step;
+  end if;
+  if v_first > v_last then
+    return;
+  end if;
+  select count(*) into v_targets from tocsin_internal.known_workflows(
+    array[row(p_setting.project_id, p_setting.workflow_id)::tocsin_internal.target]);
+  if v_targets * (extract(epoch from v_last - v_first) / extract(epoch from v_step)) > 2000000 then
+    raise exception 'That are % workflows at % instants: too many to replay', v_targets,
+      (extract(epoch from v_last - v_first) / extract(epoch from v_step))::bigint
+      using errcode = 'TC042',
+      hint = 'Name a project or a workflow, or take a shorter range or a longer '
+        'evaluation_interval.';
+  end if;
+
+  for v_row in
+    with found as materialized (
+      select f from tocsin_internal.evaluate_kind(array[p_setting], v_first, v_last, v_step, p_now,
+        null) as f
+    ),
+    target as (
+      select (f).source_id, (f).project_id, (f).workflow_id from found
+      union
+      select e.source_id, e.project_id, e.workflow_id
+      from tocsin_internal.expected_targets(array[p_setting]) as e
+    )
+    select t.source_id, t.project_id, t.workflow_id, s.at, f.f as found, (f.f).is_breached
+    from target t
+    cross join generate_series(v_first, v_last, v_step) as s (at)
+    left join found f on (f.f).at = s.at and (f.f).source_id = t.source_id
+      and (f.f).project_id = t.project_id and (f.f).workflow_id = t.workflow_id
+    where not tocsin_internal.is_replaced(p_setting, t.project_id, t.workflow_id)
+    order by t.source_id, t.project_id, t.workflow_id, s.at
+  loop
+    if v_before is null or (v_before.source_id, v_before.project_id, v_before.workflow_id)
+      is distinct from (v_row.source_id, v_row.project_id, v_row.workflow_id)
+    then
+      v_memory := v_calm;
+      v_before := v_row;
+    end if;
+    -- while all is calm only a breach, or missing figures, can change that
+    if v_memory.state is null and not coalesce(v_row.is_breached, p_setting.on_no_data = 'alert')
+    then
+      continue;
+    end if;
+    v_memory := tocsin_internal.judge(v_memory, p_setting, v_kind.is_calm_without_data,
+      v_row.found, v_row.at);
+    if v_memory.transition is not null then
+      at := v_row.at;
+      transition := v_memory.transition;
+      source_id := v_row.source_id;
+      project_id := v_row.project_id;
+      workflow_id := v_row.workflow_id;
+      value := (v_row.found).value;
+      sample := (v_row.found).sample;
+      is_flapping := coalesce(v_memory.is_flapping, false);
+      facts := coalesce((v_row.found).context -> 'facts', '[]');
+      note := v_memory.note;
+      title := tocsin_internal.say_transition(v_kind, p_setting, v_memory.transition, source_id,
+        project_id, workflow_id, v_row.found);
+      return next;
+    end if;
+    if v_memory.state = 'resolved' then
+      v_memory.state := null;
+    end if;
+  end loop;
+end
+$$;
+
+comment on function tocsin_internal.replay_measure(tocsin.alert_settings, timestamptz, timestamptz,
+  timestamptz) is
+  'The transitions that a measure would have made. Raises TC042 when there is too much to replay.';
+
+create function tocsin.backtest(
+  p_setting jsonb, p_from timestamptz default null, p_to timestamptz default null,
+  p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_setting constant tocsin.alert_settings := tocsin_internal.imagine_setting(p_setting);
+  v_to constant timestamptz := least(coalesce(p_to, p_now), date_trunc('minute', p_now));
+  v_from constant timestamptz := coalesce(p_from, v_to - interval '30 days');
+  v_alerts jsonb;
+  v_step interval;
+begin
+  perform tocsin_internal.refuse_bad_range(v_from, v_to, interval '1 day', 'UTC');
+  if exists (select from tocsin.alert_kinds k
+    where k.kind = v_setting.kind and k.family = 'event')
+  then
+    raise exception 'A setting of the kind "%" hears of failures one by one', v_setting.kind
+      using errcode = 'TC041', hint = 'Backtests are for kinds that measure: failure_rate, '
+        'failure_count and the others whose family is measure in tocsin.alert_kinds.';
+  end if;
+  v_step := tocsin_internal.replay_step(v_setting, v_from, p_now);
+
+  with transition as materialized (
+    select r.*, count(*) filter (where r.transition = 'pending') over (
+      partition by r.source_id, r.project_id, r.workflow_id order by r.at) as place
+    from tocsin_internal.replay_measure(v_setting, v_from, v_to, p_now) as r
+  ),
+  alert as (
+    select t.source_id, t.project_id, t.workflow_id, t.place,
+      min(t.at) filter (where t.transition = 'pending') as pending_since,
+      min(t.at) filter (where t.transition = 'fired') as fired_at,
+      min(t.at) filter (where t.transition = 'resolved') as resolved_at,
+      min(t.value) filter (where t.transition = 'fired') as value,
+      min(t.sample) filter (where t.transition = 'fired') as sample,
+      bool_or(t.is_flapping) filter (where t.transition = 'fired') as is_flapping,
+      min(t.title) filter (where t.transition = 'fired') as title,
+      (jsonb_agg(t.facts) filter (where t.transition = 'fired')) -> 0 as facts
+    from transition t
+    group by t.source_id, t.project_id, t.workflow_id, t.place
+    having count(*) filter (where t.transition = 'fired') > 0
+  )
+  select coalesce(jsonb_agg(to_jsonb(a) - 'place' order by a.fired_at, a.project_id,
+    a.workflow_id), '[]')
+  into v_alerts from alert a;
+
+  return jsonb_build_object('from', v_from, 'to', v_to,
+    'resolution_seconds', extract(epoch from v_step)::int,
+    'is_as_live', v_step = v_setting.evaluation_interval,
+    'alerts', v_alerts);
+end
+$$;
+
+comment on function tocsin.backtest(jsonb, timestamptz, timestamptz, timestamptz) is
+  'What a setting, given as an object of columns of tocsin.alert_settings, would have told from '
+  'p_from (30 days ago) to p_to (now).';
+
+revoke all on all functions in schema tocsin_internal from public;
+revoke all on function tocsin.backtest(jsonb, timestamptz, timestamptz, timestamptz)
+  from public, anon;
+grant execute on function tocsin.backtest(jsonb, timestamptz, timestamptz, timestamptz)
+  to authenticated, service_role;
