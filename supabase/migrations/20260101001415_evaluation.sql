@@ -40,44 +40,48 @@ create function tocsin_internal.sum_runs_of(
   p_now timestamptz
 ) returns table (setting_id uuid, at timestamptz, source_id text, project_id text,
   workflow_id text, success_count bigint, failure_count bigint, canceled_count bigint)
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with setting as materialized (
-    select s.setting_id, s.project_id, s.workflow_id, (s.parameters ->> 'window')::interval as span,
-      case when s.workflow_id is null then coalesce(s.parameters ->> 'per', 'workflow')
-        else 'workflow' end as per
-    from unnest(p_settings) as s
-  ),
-  summed as materialized (
-    select * from tocsin_internal.slide_windows(
-      array(select distinct span from setting), p_from, p_to, p_step,
-      tocsin_internal.targets_of(p_settings), p_now)
-  ),
-  matched as (
-    -- in branches that each join by equal keys
-    select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
-      c.failure_count, c.canceled_count
-    from setting s join summed c on c.span = s.span
-    where s.project_id is null
+#variable_conflict use_column
+begin
+  return query
+    with setting as materialized (
+      select s.setting_id, s.project_id, s.workflow_id, (s.parameters ->> 'window')::interval as span,
+        case when s.workflow_id is null then coalesce(s.parameters ->> 'per', 'workflow')
+          else 'workflow' end as per
+      from unnest(p_settings) as s
+    ),
+    summed as materialized (
+      select * from tocsin_internal.slide_windows(
+        array(select distinct span from setting), p_from, p_to, p_step,
+        tocsin_internal.targets_of(p_settings), p_now)
+    ),
+    matched as (
+      -- in branches that each join by equal keys
+      select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
+        c.failure_count, c.canceled_count
+      from setting s join summed c on c.span = s.span
+      where s.project_id is null
+      union all
+      select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
+        c.failure_count, c.canceled_count
+      from setting s join summed c on c.span = s.span and c.project_id = s.project_id
+      where s.workflow_id is null
+      union all
+      select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
+        c.failure_count, c.canceled_count
+      from setting s join summed c on c.span = s.span and c.project_id = s.project_id
+        and c.workflow_id = s.workflow_id
+    )
+    select m.setting_id, m.at, m.source_id, m.project_id, m.workflow_id, m.success_count,
+      m.failure_count, m.canceled_count
+    from matched m where m.per = 'workflow'
     union all
-    select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
-      c.failure_count, c.canceled_count
-    from setting s join summed c on c.span = s.span and c.project_id = s.project_id
-    where s.workflow_id is null
-    union all
-    select s.setting_id, s.per, c.at, c.source_id, c.project_id, c.workflow_id, c.success_count,
-      c.failure_count, c.canceled_count
-    from setting s join summed c on c.span = s.span and c.project_id = s.project_id
-      and c.workflow_id = s.workflow_id
-  )
-  select m.setting_id, m.at, m.source_id, m.project_id, m.workflow_id, m.success_count,
-    m.failure_count, m.canceled_count
-  from matched m where m.per = 'workflow'
-  union all
-  select m.setting_id, m.at, '', case m.per when 'project' then m.project_id else '' end, '',
-    sum(m.success_count)::bigint, sum(m.failure_count)::bigint, sum(m.canceled_count)::bigint
-  from matched m where m.per <> 'workflow'
-  group by m.setting_id, m.at, case m.per when 'project' then m.project_id else '' end
+    select m.setting_id, m.at, ''::text, case m.per when 'project' then m.project_id else '' end, ''::text,
+      sum(m.success_count)::bigint, sum(m.failure_count)::bigint, sum(m.canceled_count)::bigint
+    from matched m where m.per <> 'workflow'
+    group by m.setting_id, m.at, case m.per when 'project' then m.project_id else '' end;
+end
 $$;
 
 comment on function tocsin_internal.sum_runs_of(tocsin.alert_settings[], timestamptz, timestamptz,

@@ -58,46 +58,50 @@ create function tocsin_internal.evaluate_run_rates(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
 ) returns setof tocsin_internal.evaluation
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with setting as materialized (
-    select s.setting_id, s.kind, (s.parameters ->> 'threshold')::double precision as threshold,
-      (s.parameters ->> 'resolve_threshold')::double precision as resolve_threshold,
-      coalesce((s.parameters ->> 'min_sample')::bigint, 0) as min_sample
-    from unnest(p_settings) as s
-  ),
-  judged as (
-    select s.setting_id, r.source_id, r.project_id, r.workflow_id, r.at, m.value,
-      r.success_count + r.failure_count as sample,
-      case s.kind when 'success_rate' then m.value < s.threshold
-        when 'failure_count' then m.value >= s.threshold else m.value > s.threshold
-      end as is_breached,
-      case s.kind when 'success_rate' then m.value >= coalesce(s.resolve_threshold, s.threshold)
-        when 'failure_count' then m.value <= coalesce(s.resolve_threshold, s.threshold - 1)
-        else m.value <= coalesce(s.resolve_threshold, s.threshold)
-      end as is_clear,
-      r.success_count, r.failure_count
-    from tocsin_internal.sum_runs_of(p_settings, p_from, p_to, p_step, p_now) as r
-    join setting s on s.setting_id = r.setting_id
-    cross join lateral (
-      select case s.kind when 'failure_count' then r.failure_count::double precision
-        when 'success_rate' then r.success_count * 100::double precision
-          / (r.success_count + r.failure_count)
-        else r.failure_count * 100::double precision / (r.success_count + r.failure_count)
-        end as value
-      offset 0
-    ) as m
-    where r.success_count + r.failure_count >= greatest(s.min_sample, 1)
-  )
-  select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample,
-    j.is_breached, j.is_clear,
-    case when j.is_breached then jsonb_build_object('facts', jsonb_build_array(
-      jsonb_build_object('label', 'Failed', 'value', j.failure_count::text),
-      jsonb_build_object('label', 'Succeeded', 'value', j.success_count::text))) end
-  from judged j
-  where j.is_breached or p_known is null
-    or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
-      select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k)
+#variable_conflict use_column
+begin
+  return query
+    with setting as materialized (
+      select s.setting_id, s.kind, (s.parameters ->> 'threshold')::double precision as threshold,
+        (s.parameters ->> 'resolve_threshold')::double precision as resolve_threshold,
+        coalesce((s.parameters ->> 'min_sample')::bigint, 0) as min_sample
+      from unnest(p_settings) as s
+    ),
+    judged as (
+      select s.setting_id, r.source_id, r.project_id, r.workflow_id, r.at, m.value,
+        r.success_count + r.failure_count as sample,
+        case s.kind when 'success_rate' then m.value < s.threshold
+          when 'failure_count' then m.value >= s.threshold else m.value > s.threshold
+        end as is_breached,
+        case s.kind when 'success_rate' then m.value >= coalesce(s.resolve_threshold, s.threshold)
+          when 'failure_count' then m.value <= coalesce(s.resolve_threshold, s.threshold - 1)
+          else m.value <= coalesce(s.resolve_threshold, s.threshold)
+        end as is_clear,
+        r.success_count, r.failure_count
+      from tocsin_internal.sum_runs_of(p_settings, p_from, p_to, p_step, p_now) as r
+      join setting s on s.setting_id = r.setting_id
+      cross join lateral (
+        select case s.kind when 'failure_count' then r.failure_count::double precision
+          when 'success_rate' then r.success_count * 100::double precision
+            / (r.success_count + r.failure_count)
+          else r.failure_count * 100::double precision / (r.success_count + r.failure_count)
+          end as value
+        offset 0
+      ) as m
+      where r.success_count + r.failure_count >= greatest(s.min_sample, 1)
+    )
+    select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample,
+      j.is_breached, j.is_clear,
+      case when j.is_breached then jsonb_build_object('facts', jsonb_build_array(
+        jsonb_build_object('label', 'Failed', 'value', j.failure_count::text),
+        jsonb_build_object('label', 'Succeeded', 'value', j.success_count::text))) end
+    from judged j
+    where j.is_breached or p_known is null
+      or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
+        select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k);
+end
 $$;
 
 comment on function tocsin_internal.evaluate_run_rates(tocsin.alert_settings[], timestamptz,

@@ -75,56 +75,60 @@ create function tocsin_internal.evaluate_run_changes(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
 ) returns setof tocsin_internal.evaluation
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with setting as materialized (
-    select s as whole, s.setting_id, (s.parameters ->> 'threshold')::double precision as threshold,
-      s.parameters ->> 'direction' as direction,
-      case s.parameters ->> 'confidence' when '95' then 1.959964 when '99' then 2.575829
-        else 3.290527 end as z,
-      (s.parameters ->> 'min_sample')::bigint as min_sample,
-      coalesce(s.parameters ->> 'compare_with', s.parameters ->> 'window')::interval as lag
-    from unnest(p_settings) as s
-  ),
-  lag as (select lag, array_agg(whole) as settings from setting group by lag),
-  judged as (
-    select s.setting_id, n.source_id, n.project_id, n.workflow_id, n.at,
-      100 * (n.failure_count::double precision / (n.failure_count + n.success_count)
-        - b.failure_count::double precision / (b.failure_count + b.success_count)) as value,
-      n.failure_count + n.success_count as sample, s.threshold, s.direction,
-      tocsin_internal.sure_change(n.failure_count, n.failure_count + n.success_count,
-        b.failure_count, b.failure_count + b.success_count, s.z) as sure,
-      n.failure_count, n.success_count, b.failure_count as failure_count_before,
-      b.success_count as success_count_before
-    from lag l
-    cross join lateral tocsin_internal.sum_runs_of(l.settings, p_from, p_to, p_step, p_now) as n
-    join setting s on s.setting_id = n.setting_id
-    join (
-      select o.lag, b.* from lag o
-      cross join lateral tocsin_internal.sum_runs_of(o.settings, p_from - o.lag, p_to - o.lag,
-        p_step, p_now) as b
-    ) as b on b.lag = l.lag and b.setting_id = n.setting_id and b.at = n.at - l.lag
-      and b.source_id = n.source_id
-      and b.project_id = n.project_id and b.workflow_id = n.workflow_id
-    where n.failure_count + n.success_count >= s.min_sample
-      and b.failure_count + b.success_count >= s.min_sample
-  ),
-  decided as (
-    select j.*, abs(j.value) >= j.threshold and case j.direction when 'worse' then j.sure > 0
-      when 'better' then j.sure < 0 else j.sure <> 0 end as is_breached
-    from judged j
-  )
-  select d.setting_id, d.source_id, d.project_id, d.workflow_id, d.at, d.value, d.sample,
-    d.is_breached, not d.is_breached,
-    case when d.is_breached then jsonb_build_object('facts', jsonb_build_array(
-      jsonb_build_object('label', 'Now', 'value', format('%s of %s runs failed', d.failure_count,
-        d.failure_count + d.success_count)),
-      jsonb_build_object('label', 'Before', 'value', format('%s of %s runs failed',
-        d.failure_count_before, d.failure_count_before + d.success_count_before)))) end
-  from decided d
-  where d.is_breached or p_known is null
-    or (d.setting_id, d.source_id, d.project_id, d.workflow_id) in (
-      select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k)
+#variable_conflict use_column
+begin
+  return query
+    with setting as materialized (
+      select s as whole, s.setting_id, (s.parameters ->> 'threshold')::double precision as threshold,
+        s.parameters ->> 'direction' as direction,
+        case s.parameters ->> 'confidence' when '95' then 1.959964 when '99' then 2.575829
+          else 3.290527 end as z,
+        (s.parameters ->> 'min_sample')::bigint as min_sample,
+        coalesce(s.parameters ->> 'compare_with', s.parameters ->> 'window')::interval as lag
+      from unnest(p_settings) as s
+    ),
+    lag as (select lag, array_agg(whole) as settings from setting group by lag),
+    judged as (
+      select s.setting_id, n.source_id, n.project_id, n.workflow_id, n.at,
+        100 * (n.failure_count::double precision / (n.failure_count + n.success_count)
+          - b.failure_count::double precision / (b.failure_count + b.success_count)) as value,
+        n.failure_count + n.success_count as sample, s.threshold, s.direction,
+        tocsin_internal.sure_change(n.failure_count, n.failure_count + n.success_count,
+          b.failure_count, b.failure_count + b.success_count, s.z) as sure,
+        n.failure_count, n.success_count, b.failure_count as failure_count_before,
+        b.success_count as success_count_before
+      from lag l
+      cross join lateral tocsin_internal.sum_runs_of(l.settings, p_from, p_to, p_step, p_now) as n
+      join setting s on s.setting_id = n.setting_id
+      join (
+        select o.lag, b.* from lag o
+        cross join lateral tocsin_internal.sum_runs_of(o.settings, p_from - o.lag, p_to - o.lag,
+          p_step, p_now) as b
+      ) as b on b.lag = l.lag and b.setting_id = n.setting_id and b.at = n.at - l.lag
+        and b.source_id = n.source_id
+        and b.project_id = n.project_id and b.workflow_id = n.workflow_id
+      where n.failure_count + n.success_count >= s.min_sample
+        and b.failure_count + b.success_count >= s.min_sample
+    ),
+    decided as (
+      select j.*, abs(j.value) >= j.threshold and case j.direction when 'worse' then j.sure > 0
+        when 'better' then j.sure < 0 else j.sure <> 0 end as is_breached
+      from judged j
+    )
+    select d.setting_id, d.source_id, d.project_id, d.workflow_id, d.at, d.value, d.sample,
+      d.is_breached, not d.is_breached,
+      case when d.is_breached then jsonb_build_object('facts', jsonb_build_array(
+        jsonb_build_object('label', 'Now', 'value', format('%s of %s runs failed', d.failure_count,
+          d.failure_count + d.success_count)),
+        jsonb_build_object('label', 'Before', 'value', format('%s of %s runs failed',
+          d.failure_count_before, d.failure_count_before + d.success_count_before)))) end
+    from decided d
+    where d.is_breached or p_known is null
+      or (d.setting_id, d.source_id, d.project_id, d.workflow_id) in (
+        select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k);
+end
 $$;
 
 comment on function tocsin_internal.evaluate_run_changes(tocsin.alert_settings[], timestamptz,

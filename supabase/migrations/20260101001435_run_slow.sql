@@ -101,57 +101,61 @@ create function tocsin_internal.evaluate_run_slow(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
 ) returns setof tocsin_internal.evaluation
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with setting as materialized (
-    select s.setting_id, s.project_id, s.workflow_id,
-      (s.parameters ->> 'window')::interval as span,
-      case when s.workflow_id is null then s.parameters ->> 'per' else 'workflow' end as per,
-      (s.parameters ->> 'threshold')::double precision as threshold,
-      coalesce((s.parameters ->> 'resolve_threshold')::double precision,
-        (s.parameters ->> 'threshold')::double precision) as resolve_threshold,
-      (s.parameters ->> 'percentile')::double precision / 100 as share,
-      (s.parameters ->> 'min_sample')::bigint as min_sample
-    from unnest(p_settings) as s
-  ),
-  binned as materialized (
-    select * from tocsin_internal.slide_bins(
-      array(select distinct span from setting), p_from, p_to, p_step,
-      tocsin_internal.targets_of(p_settings), p_now)
-  ),
-  matched as (
-    select s.setting_id, b.at,
-      case s.per when 'workflow' then b.source_id else '' end as source_id,
-      case s.per when 'all' then '' else b.project_id end as project_id,
-      case s.per when 'workflow' then b.workflow_id else '' end as workflow_id,
-      b.bin, sum(b.run_count) as run_count
-    from setting s join binned b on b.span = s.span
-      and (s.project_id is null or b.project_id = s.project_id)
-      and (s.workflow_id is null or b.workflow_id = s.workflow_id)
-    group by 1, 2, 3, 4, 5, 6
-  ),
-  cumulated as (
-    select m.*, sum(m.run_count) over (partition by m.setting_id, m.at, m.source_id, m.project_id,
-        m.workflow_id order by m.bin) as upto,
-      sum(m.run_count) over (partition by m.setting_id, m.at, m.source_id, m.project_id,
-        m.workflow_id) as total
-    from matched m
-  ),
-  judged as (
-    select c.setting_id, c.source_id, c.project_id, c.workflow_id, c.at,
-      tocsin_internal.bin_value(min(c.bin)) as value, max(c.total) as sample,
-      s.threshold, s.resolve_threshold
-    from cumulated c join setting s on s.setting_id = c.setting_id
-    where c.upto >= s.share * c.total and c.total >= s.min_sample
-    group by c.setting_id, c.source_id, c.project_id, c.workflow_id, c.at, s.threshold,
-      s.resolve_threshold
-  )
-  select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample::bigint,
-    j.value > j.threshold, j.value <= j.resolve_threshold, null::jsonb
-  from judged j
-  where j.value > j.threshold or p_known is null
-    or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
-      select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k)
+#variable_conflict use_column
+begin
+  return query
+    with setting as materialized (
+      select s.setting_id, s.project_id, s.workflow_id,
+        (s.parameters ->> 'window')::interval as span,
+        case when s.workflow_id is null then s.parameters ->> 'per' else 'workflow' end as per,
+        (s.parameters ->> 'threshold')::double precision as threshold,
+        coalesce((s.parameters ->> 'resolve_threshold')::double precision,
+          (s.parameters ->> 'threshold')::double precision) as resolve_threshold,
+        (s.parameters ->> 'percentile')::double precision / 100 as share,
+        (s.parameters ->> 'min_sample')::bigint as min_sample
+      from unnest(p_settings) as s
+    ),
+    binned as materialized (
+      select * from tocsin_internal.slide_bins(
+        array(select distinct span from setting), p_from, p_to, p_step,
+        tocsin_internal.targets_of(p_settings), p_now)
+    ),
+    matched as (
+      select s.setting_id, b.at,
+        case s.per when 'workflow' then b.source_id else '' end as source_id,
+        case s.per when 'all' then '' else b.project_id end as project_id,
+        case s.per when 'workflow' then b.workflow_id else '' end as workflow_id,
+        b.bin, sum(b.run_count) as run_count
+      from setting s join binned b on b.span = s.span
+        and (s.project_id is null or b.project_id = s.project_id)
+        and (s.workflow_id is null or b.workflow_id = s.workflow_id)
+      group by 1, 2, 3, 4, 5, 6
+    ),
+    cumulated as (
+      select m.*, sum(m.run_count) over (partition by m.setting_id, m.at, m.source_id, m.project_id,
+          m.workflow_id order by m.bin) as upto,
+        sum(m.run_count) over (partition by m.setting_id, m.at, m.source_id, m.project_id,
+          m.workflow_id) as total
+      from matched m
+    ),
+    judged as (
+      select c.setting_id, c.source_id, c.project_id, c.workflow_id, c.at,
+        tocsin_internal.bin_value(min(c.bin)) as value, max(c.total) as sample,
+        s.threshold, s.resolve_threshold
+      from cumulated c join setting s on s.setting_id = c.setting_id
+      where c.upto >= s.share * c.total and c.total >= s.min_sample
+      group by c.setting_id, c.source_id, c.project_id, c.workflow_id, c.at, s.threshold,
+        s.resolve_threshold
+    )
+    select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample::bigint,
+      j.value > j.threshold, j.value <= j.resolve_threshold, null::jsonb
+    from judged j
+    where j.value > j.threshold or p_known is null
+      or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
+        select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k);
+end
 $$;
 
 comment on function tocsin_internal.evaluate_run_slow(tocsin.alert_settings[], timestamptz,

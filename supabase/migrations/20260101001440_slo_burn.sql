@@ -31,57 +31,61 @@ create function tocsin_internal.evaluate_slo_burn(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
 ) returns setof tocsin_internal.evaluation
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with pair as materialized (
-    select s as whole, s.setting_id, 1 - (s.parameters ->> 'objective')::double precision / 100
-        as budget,
-      (s.parameters ->> 'min_sample')::bigint as min_sample,
-      (b ->> 'rate')::double precision as rate, b ->> 'short' as short, b ->> 'long' as long
-    from unnest(p_settings) as s
-    cross join jsonb_array_elements(s.parameters -> 'burn_rates') as b
-  ),
-  -- the same setting, once for each window that it looks at
-  span as (
-    select span, array_agg(jsonb_populate_record(whole, jsonb_build_object('parameters',
-      (whole).parameters || jsonb_build_object('window', span)))) as settings
-    from (
-      select distinct whole, span from pair cross join unnest(array[short, long]) as span
-    ) as distinct_spans
-    group by span
-  ),
-  summed as materialized (
-    select s.span, r.*, r.failure_count::double precision
-      / nullif(r.success_count + r.failure_count, 0) as share
-    from span s
-    cross join lateral tocsin_internal.sum_runs_of(s.settings, p_from, p_to, p_step, p_now) as r
-  ),
-  judged as (
-    select distinct on (p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at)
-      p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at, l.share / p.budget as value,
-      l.success_count + l.failure_count as sample, l.failure_count, p.rate, p.long, p.short,
-      least(l.share, coalesce(s.share, 0)) / p.budget >= p.rate as is_breached
-    from pair p
-    join summed l on l.setting_id = p.setting_id and l.span = p.long
-    left join summed s on s.setting_id = p.setting_id and s.span = p.short and s.at = l.at
-      and s.source_id = l.source_id and s.project_id = l.project_id
-      and s.workflow_id = l.workflow_id
-    where l.success_count + l.failure_count >= p.min_sample
-    order by p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at,
-      least(l.share, coalesce(s.share, 0)) / p.rate desc
-  )
-  select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample,
-    j.is_breached, not j.is_breached,
-    case when j.is_breached then jsonb_build_object('threshold', j.rate,
-      'facts', jsonb_build_array(
-        jsonb_build_object('label', 'Failed', 'value', format('%s of %s runs within %s',
-          j.failure_count, j.sample, j.long)),
-        jsonb_build_object('label', 'Burn rate', 'value', format('%s times, limit %s over %s and %s',
-          round(j.value::numeric, 1), j.rate, j.long, j.short)))) end
-  from judged j
-  where j.is_breached or p_known is null
-    or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
-      select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k)
+#variable_conflict use_column
+begin
+  return query
+    with pair as materialized (
+      select s as whole, s.setting_id, 1 - (s.parameters ->> 'objective')::double precision / 100
+          as budget,
+        (s.parameters ->> 'min_sample')::bigint as min_sample,
+        (b ->> 'rate')::double precision as rate, b ->> 'short' as short, b ->> 'long' as long
+      from unnest(p_settings) as s
+      cross join jsonb_array_elements(s.parameters -> 'burn_rates') as b
+    ),
+    -- the same setting, once for each window that it looks at
+    span as (
+      select span, array_agg(jsonb_populate_record(whole, jsonb_build_object('parameters',
+        (whole).parameters || jsonb_build_object('window', span)))) as settings
+      from (
+        select distinct whole, span from pair cross join unnest(array[short, long]) as span
+      ) as distinct_spans
+      group by span
+    ),
+    summed as materialized (
+      select s.span, r.*, r.failure_count::double precision
+        / nullif(r.success_count + r.failure_count, 0) as share
+      from span s
+      cross join lateral tocsin_internal.sum_runs_of(s.settings, p_from, p_to, p_step, p_now) as r
+    ),
+    judged as (
+      select distinct on (p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at)
+        p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at, l.share / p.budget as value,
+        l.success_count + l.failure_count as sample, l.failure_count, p.rate, p.long, p.short,
+        least(l.share, coalesce(s.share, 0)) / p.budget >= p.rate as is_breached
+      from pair p
+      join summed l on l.setting_id = p.setting_id and l.span = p.long
+      left join summed s on s.setting_id = p.setting_id and s.span = p.short and s.at = l.at
+        and s.source_id = l.source_id and s.project_id = l.project_id
+        and s.workflow_id = l.workflow_id
+      where l.success_count + l.failure_count >= p.min_sample
+      order by p.setting_id, l.source_id, l.project_id, l.workflow_id, l.at,
+        least(l.share, coalesce(s.share, 0)) / p.rate desc
+    )
+    select j.setting_id, j.source_id, j.project_id, j.workflow_id, j.at, j.value, j.sample,
+      j.is_breached, not j.is_breached,
+      case when j.is_breached then jsonb_build_object('threshold', j.rate,
+        'facts', jsonb_build_array(
+          jsonb_build_object('label', 'Failed', 'value', format('%s of %s runs within %s',
+            j.failure_count, j.sample, j.long)),
+          jsonb_build_object('label', 'Burn rate', 'value', format('%s times, limit %s over %s and %s',
+            round(j.value::numeric, 1), j.rate, j.long, j.short)))) end
+    from judged j
+    where j.is_breached or p_known is null
+      or (j.setting_id, j.source_id, j.project_id, j.workflow_id) in (
+        select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k);
+end
 $$;
 
 comment on function tocsin_internal.evaluate_slo_burn(tocsin.alert_settings[], timestamptz,

@@ -98,45 +98,49 @@ create function tocsin_internal.evaluate_error_rates(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
 ) returns setof tocsin_internal.evaluation
-language sql stable set search_path = '' set work_mem = '64MB'
+language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
-  with setting as materialized (
-    select s.setting_id, s.project_id, s.workflow_id,
-      (s.parameters ->> 'window')::interval as span,
-      case when s.workflow_id is null then s.parameters ->> 'per' else 'workflow' end as per,
-      (s.parameters ->> 'threshold')::double precision as threshold,
-      coalesce((s.parameters ->> 'resolve_threshold')::double precision,
-        (s.parameters ->> 'threshold')::double precision) as resolve_threshold,
-      (s.parameters ->> 'min_severity')::tocsin.severity as min_severity,
-      array(select jsonb_array_elements_text(s.parameters -> 'error_types')) as error_types,
-      array(select jsonb_array_elements_text(s.parameters -> 'sources')) as sources
-    from unnest(p_settings) as s
-  ),
-  summed as materialized (
-    select * from tocsin_internal.slide_errors(array(select distinct span from setting), p_from,
-      p_to, p_step, p_now)
-  ),
-  judged as (
-    select s.setting_id, c.at, case s.per when 'all' then '' else c.project_id end as project_id,
-      case s.per when 'workflow' then c.workflow_id else '' end as workflow_id,
-      sum(c.event_count) * 60 / extract(epoch from s.span)::double precision as value,
-      sum(c.event_count)::bigint as sample, s.threshold, s.resolve_threshold
-    from setting s join summed c on c.span = s.span
-      and (s.project_id is null or c.project_id = s.project_id)
-      and (s.workflow_id is null or c.workflow_id = s.workflow_id)
-      and c.severity >= s.min_severity
-      and (s.error_types = '{}' or c.error_type::text = any (s.error_types))
-      and (s.sources = '{}' or c.source::text = any (s.sources))
-    group by s.setting_id, s.span, s.threshold, s.resolve_threshold, 2, 3, 4
-  )
-  select j.setting_id, '', j.project_id, j.workflow_id, j.at, j.value, j.sample,
-    j.value > j.threshold, j.value <= j.resolve_threshold,
-    case when j.value > j.threshold then jsonb_build_object('facts', jsonb_build_array(
-      jsonb_build_object('label', 'Errors', 'value', j.sample::text))) end
-  from judged j
-  where j.value > j.threshold or p_known is null
-    or (j.setting_id, '', j.project_id, j.workflow_id) in (
-      select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k)
+#variable_conflict use_column
+begin
+  return query
+    with setting as materialized (
+      select s.setting_id, s.project_id, s.workflow_id,
+        (s.parameters ->> 'window')::interval as span,
+        case when s.workflow_id is null then s.parameters ->> 'per' else 'workflow' end as per,
+        (s.parameters ->> 'threshold')::double precision as threshold,
+        coalesce((s.parameters ->> 'resolve_threshold')::double precision,
+          (s.parameters ->> 'threshold')::double precision) as resolve_threshold,
+        (s.parameters ->> 'min_severity')::tocsin.severity as min_severity,
+        array(select jsonb_array_elements_text(s.parameters -> 'error_types')) as error_types,
+        array(select jsonb_array_elements_text(s.parameters -> 'sources')) as sources
+      from unnest(p_settings) as s
+    ),
+    summed as materialized (
+      select * from tocsin_internal.slide_errors(array(select distinct span from setting), p_from,
+        p_to, p_step, p_now)
+    ),
+    judged as (
+      select s.setting_id, c.at, case s.per when 'all' then '' else c.project_id end as project_id,
+        case s.per when 'workflow' then c.workflow_id else '' end as workflow_id,
+        sum(c.event_count) * 60 / extract(epoch from s.span)::double precision as value,
+        sum(c.event_count)::bigint as sample, s.threshold, s.resolve_threshold
+      from setting s join summed c on c.span = s.span
+        and (s.project_id is null or c.project_id = s.project_id)
+        and (s.workflow_id is null or c.workflow_id = s.workflow_id)
+        and c.severity >= s.min_severity
+        and (s.error_types = '{}' or c.error_type::text = any (s.error_types))
+        and (s.sources = '{}' or c.source::text = any (s.sources))
+      group by s.setting_id, s.span, s.threshold, s.resolve_threshold, 2, 3, 4
+    )
+    select j.setting_id, ''::text, j.project_id, j.workflow_id, j.at, j.value, j.sample,
+      j.value > j.threshold, j.value <= j.resolve_threshold,
+      case when j.value > j.threshold then jsonb_build_object('facts', jsonb_build_array(
+        jsonb_build_object('label', 'Errors', 'value', j.sample::text))) end
+    from judged j
+    where j.value > j.threshold or p_known is null
+      or (j.setting_id, '', j.project_id, j.workflow_id) in (
+        select k.setting_id, k.source_id, k.project_id, k.workflow_id from unnest(p_known) as k);
+end
 $$;
 
 comment on function tocsin_internal.evaluate_error_rates(tocsin.alert_settings[], timestamptz,

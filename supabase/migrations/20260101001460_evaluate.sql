@@ -45,50 +45,54 @@ comment on function tocsin_internal.recall(tocsin.alerts, timestamptz[]) is
 create function tocsin_internal.judge_settings(
   p_settings tocsin.alert_settings[], p_at timestamptz, p_now timestamptz
 ) returns tocsin_internal.judgement[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  with active as materialized (
-    select a from tocsin.alerts a
-    where a.state <> 'resolved' and a.setting_id in (select s.setting_id from unnest(p_settings) as s)
-  ),
-  expected as materialized (
-    select * from tocsin_internal.expected_targets(p_settings)
-  ),
-  found as materialized (
-    select f from tocsin_internal.evaluate_kind(p_settings, p_at, p_at, '1 minute', p_now,
-      array(
-        select row((a).setting_id, (a).source_id, (a).project_id, (a).workflow_id, null, null,
-          null, null, null, null)::tocsin_internal.evaluation from active
-        union all
-        select row(e.setting_id, e.source_id, e.project_id, e.workflow_id, null, null, null, null,
-          null, null)::tocsin_internal.evaluation from expected e
-      )) as f
-  ),
-  target as (
-    select (f).setting_id, (f).source_id, (f).project_id, (f).workflow_id from found
-    where (f).is_breached
-    union select (a).setting_id, (a).source_id, (a).project_id, (a).workflow_id from active
-    union select * from expected
-  )
-  select array_agg(row(s.s, coalesce((a.a).alert_id, gen_random_uuid()), (a.a).alert_id is null,
-    t.source_id, t.project_id, t.workflow_id, f.f, m.memory, null)::tocsin_internal.judgement)
-  from target t
-  join (select s from unnest(p_settings) as s) as s on (s.s).setting_id = t.setting_id
-  join tocsin.alert_kinds k on k.kind = (s.s).kind
-  left join active a on (a.a).setting_id = t.setting_id and (a.a).source_id = t.source_id
-    and (a.a).project_id = t.project_id and (a.a).workflow_id = t.workflow_id
-  left join found f on (f.f).setting_id = t.setting_id and (f.f).source_id = t.source_id
-    and (f.f).project_id = t.project_id and (f.f).workflow_id = t.workflow_id
-  cross join lateral tocsin_internal.judge(
-    tocsin_internal.recall(a.a, array(
-      select r.fired_at from tocsin.alerts r
-      where r.setting_id = t.setting_id and r.source_id = t.source_id
-        and r.project_id = t.project_id and r.workflow_id = t.workflow_id
-        and r.fired_at > p_at - interval '1 hour' order by r.fired_at)),
-    s.s, k.is_calm_without_data, f.f, p_at) as memory
-  cross join lateral (select memory) as m
-  where not tocsin_internal.is_replaced(s.s, t.project_id, t.workflow_id)
-    and ((a.a).alert_id is not null or (memory).state is not null)
+begin
+  return (
+    with active as materialized (
+      select a from tocsin.alerts a
+      where a.state <> 'resolved' and a.setting_id in (select s.setting_id from unnest(p_settings) as s)
+    ),
+    expected as materialized (
+      select * from tocsin_internal.expected_targets(p_settings)
+    ),
+    found as materialized (
+      select f from tocsin_internal.evaluate_kind(p_settings, p_at, p_at, '1 minute', p_now,
+        array(
+          select row((a).setting_id, (a).source_id, (a).project_id, (a).workflow_id, null, null,
+            null, null, null, null)::tocsin_internal.evaluation from active
+          union all
+          select row(e.setting_id, e.source_id, e.project_id, e.workflow_id, null, null, null, null,
+            null, null)::tocsin_internal.evaluation from expected e
+        )) as f
+    ),
+    target as (
+      select (f).setting_id, (f).source_id, (f).project_id, (f).workflow_id from found
+      where (f).is_breached
+      union select (a).setting_id, (a).source_id, (a).project_id, (a).workflow_id from active
+      union select * from expected
+    )
+    select array_agg(row(s.s, coalesce((a.a).alert_id, gen_random_uuid()), (a.a).alert_id is null,
+      t.source_id, t.project_id, t.workflow_id, f.f, m.memory, null)::tocsin_internal.judgement)
+    from target t
+    join (select s from unnest(p_settings) as s) as s on (s.s).setting_id = t.setting_id
+    join tocsin.alert_kinds k on k.kind = (s.s).kind
+    left join active a on (a.a).setting_id = t.setting_id and (a.a).source_id = t.source_id
+      and (a.a).project_id = t.project_id and (a.a).workflow_id = t.workflow_id
+    left join found f on (f.f).setting_id = t.setting_id and (f.f).source_id = t.source_id
+      and (f.f).project_id = t.project_id and (f.f).workflow_id = t.workflow_id
+    cross join lateral tocsin_internal.judge(
+      tocsin_internal.recall(a.a, array(
+        select r.fired_at from tocsin.alerts r
+        where r.setting_id = t.setting_id and r.source_id = t.source_id
+          and r.project_id = t.project_id and r.workflow_id = t.workflow_id
+          and r.fired_at > p_at - interval '1 hour' order by r.fired_at)),
+      s.s, k.is_calm_without_data, f.f, p_at) as memory
+    cross join lateral (select memory) as m
+    where not tocsin_internal.is_replaced(s.s, t.project_id, t.workflow_id)
+      and ((a.a).alert_id is not null or (memory).state is not null)
+  );
+end
 $$;
 
 comment on function tocsin_internal.judge_settings(tocsin.alert_settings[], timestamptz,

@@ -1,0 +1,36 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(2);
+
+create function pg_temp.ended(p_outcome text, p_count int, p_at timestamptz,
+  p_workflow_id text default 'w') returns void language sql as $$
+  select tocsin_internal.count_outcomes(array_agg(row(1, 's', 'r', 'p', p_workflow_id, p_outcome, 1,
+    null, null, p_at - interval '1 second', p_at, p_at)::tocsin_internal.run_outcomes), p_at)
+  from generate_series(1, p_count)$$;
+create function pg_temp.judge_minutes(p_from timestamptz, p_to timestamptz) returns void
+language sql as $$
+  select tocsin_internal.evaluate(at + interval '6 seconds')
+  from generate_series(p_from, p_to, '1 minute') as at$$;
+create function pg_temp.story() returns setof text language sql as $$
+  select to_char(t.at at time zone 'UTC', 'HH24:MI') || ' ' || t.transition || ' '
+    || a.setting_name || ' ' || a.workflow_id || coalesce(': ' || t.note, '')
+  from tocsin.alert_transitions t join tocsin.alerts a using (alert_id)
+  where t.transition <> 'pending' order by t.at, a.setting_name, a.workflow_id$$;
+
+create table runs (id int primary key, status text, project_id text, workflow_id text,
+  finished_at timestamptz);
+select from tocsin.watch_runs('runs', p_options => '{"run_id": "id"}');
+insert into tocsin.alert_settings (name, kind, project_id, parameters) values
+  ('count', 'failure_count', 'p', '{"threshold": 1}');
+insert into runs select n, 'failed', 'p', 'w', '2026-03-01 12:00:30Z' from generate_series(1, 3) n;
+update tocsin_internal.run_outcomes set captured_at = '2026-03-01 12:00:30Z';
+select pg_temp.judge_minutes('2026-03-01 12:01Z', '2026-03-01 12:01Z');
+select is((select max(evaluated_until) from tocsin_internal.evaluated_settings),
+  '2026-03-01 12:00Z', 'A minute of which something is pending is not judged yet.');
+select pg_temp.judge_minutes('2026-03-01 12:03Z', '2026-03-01 12:03Z');
+select is((select max(evaluated_until) from tocsin_internal.evaluated_settings),
+  '2026-03-01 12:01Z', 'But for two minutes at most.');
+
+select * from finish();
+rollback;
