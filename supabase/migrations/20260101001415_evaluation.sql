@@ -1,7 +1,7 @@
 -- Evaluation: what every evaluator has in common.
 --
--- An evaluator judges all settings of its kinds at each step from p_from to p_to, and says a row for
--- each setting, target and instant at which there is something to judge. Live judges one instant
+-- An evaluator judges all settings of its kinds at each step from p_from to p_to, and says a row
+-- for each setting, target and instant at which there is something to judge. Live judges one instant
 -- (p_from = p_to); a backtest judges many with the same function over the same rows.
 --
 -- SECURITY DEFINER functions: none.
@@ -46,7 +46,8 @@ as $$
 begin
   return query
     with setting as materialized (
-      select s.setting_id, s.project_id, s.workflow_id, (s.parameters ->> 'window')::interval as span,
+      select s.setting_id, s.project_id, s.workflow_id,
+        (s.parameters ->> 'window')::interval as span,
         case when s.workflow_id is null then coalesce(s.parameters ->> 'per', 'workflow')
           else 'workflow' end as per
       from unnest(p_settings) as s
@@ -77,7 +78,8 @@ begin
       m.failure_count, m.canceled_count
     from matched m where m.per = 'workflow'
     union all
-    select m.setting_id, m.at, ''::text, case m.per when 'project' then m.project_id else '' end, ''::text,
+    select m.setting_id, m.at, ''::text, case m.per when 'project' then m.project_id else '' end,
+      ''::text,
       sum(m.success_count)::bigint, sum(m.failure_count)::bigint, sum(m.canceled_count)::bigint
     from matched m where m.per <> 'workflow'
     group by m.setting_id, m.at, case m.per when 'project' then m.project_id else '' end;

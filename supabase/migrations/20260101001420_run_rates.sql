@@ -6,8 +6,8 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
   resolved_title, is_calm_without_data, parameters) values
   ('failure_rate', 'measure', 'Failure rate',
    'The share of failed and timed-out runs among those that succeeded or failed is over a limit.',
-   'evaluate_run_rates', '%', 'Failure rate of {{target}} is {{value}} (limit {{threshold}} %) over '
-   '{{window}}', 'Failure rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
+   'evaluate_run_rates', '%',
+   'Failure rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}', 'Failure rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
    $json$[
     {"name": "threshold", "type": "number", "default": 5, "min": 0, "max": 100, "unit": "%",
      "description": "Fires when the failure rate is over this."},
@@ -23,8 +23,8 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
    ]$json$),
   ('success_rate', 'measure', 'Success rate',
    'The share of runs that succeeded among those that succeeded or failed is under a limit.',
-   'evaluate_run_rates', '%', 'Success rate of {{target}} is {{value}} (limit {{threshold}} %) over '
-   '{{window}}', 'Success rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
+   'evaluate_run_rates', '%',
+   'Success rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}', 'Success rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
    $json$[
     {"name": "threshold", "type": "number", "default": 95, "min": 0, "max": 100, "unit": "%",
      "description": "Fires when the success rate is under this."},

@@ -81,7 +81,8 @@ as $$
 begin
   return query
     with setting as materialized (
-      select s as whole, s.setting_id, (s.parameters ->> 'threshold')::double precision as threshold,
+      select s as whole, s.setting_id,
+        (s.parameters ->> 'threshold')::double precision as threshold,
         s.parameters ->> 'direction' as direction,
         case s.parameters ->> 'confidence' when '95' then 1.959964 when '99' then 2.575829
           else 3.290527 end as z,

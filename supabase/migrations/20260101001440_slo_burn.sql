@@ -79,7 +79,8 @@ begin
         'facts', jsonb_build_array(
           jsonb_build_object('label', 'Failed', 'value', format('%s of %s runs within %s',
             j.failure_count, j.sample, j.long)),
-          jsonb_build_object('label', 'Burn rate', 'value', format('%s times, limit %s over %s and %s',
+          jsonb_build_object('label', 'Burn rate', 'value', format(
+            '%s times, limit %s over %s and %s',
             round(j.value::numeric, 1), j.rate, j.long, j.short)))) end
     from judged j
     where j.is_breached or p_known is null

@@ -1,8 +1,8 @@
 -- The state machine of alerts, as a pure function: what an alert was, and what was found at the
 -- next instant, make what it is. Live and backtests fold the same function over the same rows.
 --
--- Pending and firing are Prometheus's: pending at the first breach, firing once it has been breached
--- without a gap for for_duration; resolved when it has been clear for keep_firing_for. Between the
+-- Pending and firing are Prometheus's: pending at the first breach, firing once it has been
+-- breached without a gap for for_duration; resolved when it has been clear for keep_firing_for. Between the
 -- threshold and resolve_threshold a firing alert goes on, and a pending one is calm again. An alert
 -- that fires for the third time in an hour flaps: it is then resolved by half an hour of calm.
 --
@@ -82,7 +82,8 @@ begin
     v.state := 'firing';
     v.transition := 'fired';
     v.fired_at := p_at;
-    v.fires := array(select f from unnest(v.fires) as f where f > p_at - interval '1 hour' order by f)
+    v.fires := array(
+      select f from unnest(v.fires) as f where f > p_at - interval '1 hour' order by f)
       || p_at;
     v.is_flapping := cardinality(v.fires) >= 3;
   end if;
@@ -94,7 +95,7 @@ comment on function tocsin_internal.judge(tocsin_internal.alert_memory, tocsin.a
   boolean, tocsin_internal.evaluation, timestamptz) is
   'One step of the state machine. p_found null: there was nothing to judge.';
 
--- What is replaced by a more specific setting, and what is expected ---------------------------------
+-- What is replaced by a more specific setting, and what is expected -------------------------------
 
 create function tocsin_internal.is_replaced(
   p_setting tocsin.alert_settings, p_project_id text, p_workflow_id text
@@ -137,7 +138,8 @@ create function tocsin_internal.expected_targets(p_settings tocsin.alert_setting
 returns table (setting_id uuid, source_id text, project_id text, workflow_id text)
 language sql stable set search_path = ''
 as $$
-  select distinct s.setting_id, case t.per when 'workflow' then coalesce(k.source_id, '') else '' end,
+  select distinct s.setting_id,
+    case t.per when 'workflow' then coalesce(k.source_id, '') else '' end,
     case t.per when 'all' then '' else coalesce(k.project_id, s.project_id) end,
     case t.per when 'workflow' then coalesce(k.workflow_id, s.workflow_id) else '' end
   from unnest(p_settings) as s

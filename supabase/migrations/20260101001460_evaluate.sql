@@ -51,7 +51,8 @@ begin
   return (
     with active as materialized (
       select a from tocsin.alerts a
-      where a.state <> 'resolved' and a.setting_id in (select s.setting_id from unnest(p_settings) as s)
+      where a.state <> 'resolved'
+        and a.setting_id in (select s.setting_id from unnest(p_settings) as s)
     ),
     expected as materialized (
       select * from tocsin_internal.expected_targets(p_settings)
@@ -97,8 +98,8 @@ $$;
 
 comment on function tocsin_internal.judge_settings(tocsin.alert_settings[], timestamptz,
   timestamptz) is
-  'Judges settings of one kind at an instant: every target that is over its limit, has an alert, or '
-  'is expected to have figures. Writes nothing.';
+  'Judges settings of one kind at an instant: every target that is over its limit, has an alert, '
+  'or is expected to have figures. Writes nothing.';
 
 create function tocsin_internal.keep_judgements(
   p_judgements tocsin_internal.judgement[], p_at timestamptz, p_now timestamptz
@@ -239,6 +240,7 @@ begin
 
   -- what ended before is to be rolled up, but a roll-up that is behind must not silence alerts
   select o.captured_at into v_pending from tocsin_internal.run_outcomes o
+  where o.outcome_id >= coalesce((select floor from tocsin_internal.outcome_floor), 0)
   order by o.outcome_id limit 1;
   if v_pending < v_until then
     v_until := greatest(date_trunc('minute', v_pending), v_until - interval '2 minutes');

@@ -118,8 +118,8 @@ comment on function tocsin_internal.replay_step(tocsin.alert_settings, timestamp
 create function tocsin_internal.replay_measure(
   p_setting tocsin.alert_settings, p_from timestamptz, p_to timestamptz, p_now timestamptz
 ) returns table (at timestamptz, transition tocsin.alert_transition, source_id text,
-  project_id text, workflow_id text, value double precision, sample bigint, is_flapping boolean,
-  title text, facts jsonb, note text)
+  project_id text, workflow_id text, pending_since timestamptz, value double precision,
+  sample bigint, is_flapping boolean, title text, facts jsonb, note text)
 language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
 as $$
 #variable_conflict use_column
@@ -132,7 +132,7 @@ declare
   v_last constant timestamptz := date_bin(v_step, p_to, v_origin);
   v_targets bigint;
   v_row record;
-  v_before record;
+  v_key text[];
   v_memory tocsin_internal.alert_memory;
   v_calm constant tocsin_internal.alert_memory := null;
 begin
@@ -171,11 +171,9 @@ begin
     where not tocsin_internal.is_replaced(p_setting, t.project_id, t.workflow_id)
     order by t.source_id, t.project_id, t.workflow_id, s.at
   loop
-    if v_before is null or (v_before.source_id, v_before.project_id, v_before.workflow_id)
-      is distinct from (v_row.source_id, v_row.project_id, v_row.workflow_id)
-    then
+    if v_key is distinct from array[v_row.source_id, v_row.project_id, v_row.workflow_id] then
       v_memory := v_calm;
-      v_before := v_row;
+      v_key := array[v_row.source_id, v_row.project_id, v_row.workflow_id];
     end if;
     -- while all is calm only a breach, or missing figures, can change that
     if v_memory.state is null and not coalesce(v_row.is_breached, p_setting.on_no_data = 'alert')
@@ -190,6 +188,7 @@ begin
       source_id := v_row.source_id;
       project_id := v_row.project_id;
       workflow_id := v_row.workflow_id;
+      pending_since := v_memory.pending_since;
       value := (v_row.found).value;
       sample := (v_row.found).sample;
       is_flapping := coalesce(v_memory.is_flapping, false);
@@ -234,25 +233,20 @@ begin
   v_step := tocsin_internal.replay_step(v_setting, v_from, p_now);
 
   with transition as materialized (
-    select r.*, count(*) filter (where r.transition = 'pending') over (
+    select r.*, count(*) filter (where r.transition = 'fired') over (
       partition by r.source_id, r.project_id, r.workflow_id order by r.at) as place
     from tocsin_internal.replay_measure(v_setting, v_from, v_to, p_now) as r
+    where r.transition in ('fired', 'resolved')
   ),
   alert as (
-    select t.source_id, t.project_id, t.workflow_id, t.place,
-      min(t.at) filter (where t.transition = 'pending') as pending_since,
-      min(t.at) filter (where t.transition = 'fired') as fired_at,
-      min(t.at) filter (where t.transition = 'resolved') as resolved_at,
-      min(t.value) filter (where t.transition = 'fired') as value,
-      min(t.sample) filter (where t.transition = 'fired') as sample,
-      bool_or(t.is_flapping) filter (where t.transition = 'fired') as is_flapping,
-      min(t.title) filter (where t.transition = 'fired') as title,
-      (jsonb_agg(t.facts) filter (where t.transition = 'fired')) -> 0 as facts
-    from transition t
-    group by t.source_id, t.project_id, t.workflow_id, t.place
-    having count(*) filter (where t.transition = 'fired') > 0
+    select f.source_id, f.project_id, f.workflow_id, f.pending_since, f.at as fired_at,
+      r.at as resolved_at, f.value, f.sample, f.is_flapping, f.title, f.facts
+    from transition f
+    left join transition r on r.transition = 'resolved' and r.source_id = f.source_id
+      and r.project_id = f.project_id and r.workflow_id = f.workflow_id and r.place = f.place
+    where f.transition = 'fired'
   )
-  select coalesce(jsonb_agg(to_jsonb(a) - 'place' order by a.fired_at, a.project_id,
+  select coalesce(jsonb_agg(to_jsonb(a) order by a.fired_at, a.project_id,
     a.workflow_id), '[]')
   into v_alerts from alert a;
 
@@ -271,4 +265,51 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.backtest(jsonb, timestamptz, timestamptz, timestamptz)
   from public, anon;
 grant execute on function tocsin.backtest(jsonb, timestamptz, timestamptz, timestamptz)
+  to authenticated, service_role;
+-- A backtest runs as its caller, who sees the buckets of their own projects.
+grant execute on function
+  tocsin_internal.split_range(timestamptz, timestamptz, timestamptz),
+  tocsin_internal.finest_kept(timestamptz, timestamptz),
+  tocsin_internal.known_workflows(tocsin_internal.target[]),
+  tocsin_internal.sum_windows(interval[], timestamptz, tocsin_internal.target[], timestamptz),
+  tocsin_internal.slide_windows(interval[], timestamptz, timestamptz, interval,
+    tocsin_internal.target[], timestamptz),
+  tocsin_internal.slide_bins(interval[], timestamptz, timestamptz, interval,
+    tocsin_internal.target[], timestamptz),
+  tocsin_internal.slide_errors(interval[], timestamptz, timestamptz, interval, timestamptz),
+  tocsin_internal.targets_of(tocsin.alert_settings[]),
+  tocsin_internal.sum_runs_of(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz),
+  tocsin_internal.evaluate_run_rates(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_run_changes(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_run_missing(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_run_slow(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_slo_burn(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_error_rates(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_kind(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.wilson_bound(double precision, double precision, double precision),
+  tocsin_internal.sure_change(double precision, double precision, double precision,
+    double precision, double precision),
+  tocsin_internal.judge(tocsin_internal.alert_memory, tocsin.alert_settings, boolean,
+    tocsin_internal.evaluation, timestamptz),
+  tocsin_internal.is_replaced(tocsin.alert_settings, text, text),
+  tocsin_internal.expected_targets(tocsin.alert_settings[]),
+  tocsin_internal.say_value(double precision, text),
+  tocsin_internal.fill_title(text, tocsin.alert_settings, text, double precision, text, bigint),
+  tocsin_internal.name_of_workflow(text, text),
+  tocsin_internal.name_of_target(text, text, text, tocsin.alert_settings),
+  tocsin_internal.say_transition(tocsin.alert_kinds, tocsin.alert_settings,
+    tocsin.alert_transition, text, text, text, tocsin_internal.evaluation),
+  tocsin_internal.default_setting(),
+  tocsin_internal.imagine_setting(jsonb),
+  tocsin_internal.reach_of(tocsin.alert_settings),
+  tocsin_internal.replay_step(tocsin.alert_settings, timestamptz, timestamptz),
+  tocsin_internal.replay_measure(tocsin.alert_settings, timestamptz, timestamptz, timestamptz)
   to authenticated, service_role;

@@ -29,7 +29,8 @@ select pg_temp.ended('succeeded', 89, '2026-03-01 12:20:30Z', p_ms => 1000);
 select pg_temp.ended('succeeded', 11, '2026-03-01 12:20:30Z', p_ms => 60000);
 select pg_temp.judge_minutes('2026-03-01 12:21Z', '2026-03-01 12:24Z');
 select is((select count(*)::int from pg_temp.story()), 1, 'Eleven are: it fires once.');
-select ok((select value between 57000 and 63000 and title ~ '^Runs of w take 5[789].* s at the 90th '
+select ok((select value between 57000 and 63000
+  and title ~ '^Runs of w take 5[789].* s at the 90th '
     'percentile|^Runs of w take 1\.0 min at the 90th percentile' from tocsin.alerts),
   'The percentile is 5 % off at most, and told in words.');
 select pg_temp.ended('succeeded', 200, '2026-03-01 12:24:10Z', p_ms => 1000);

@@ -40,7 +40,8 @@ select results_eq($$select * from pg_temp.story() where story ~ 'resolved'$$,
   $$values ('12:46 resolved p/w 15.5')$$,
   'When the short window has none any more it is over, though the long one still has them.');
 select is((select parameters -> 'burn_rates' -> 2 from (select tocsin_internal.complete_parameters(
-  'slo_burn', '{}') as parameters) as d), '{"rate": 1, "short": "6 hours", "long": "3 days"}'::jsonb,
+  'slo_burn', '{}') as parameters) as d),
+  '{"rate": 1, "short": "6 hours", "long": "3 days"}'::jsonb,
   'The default is the whole table of the workbook.');
 
 select * from finish();

@@ -26,7 +26,7 @@ insert into tocsin.alert_settings (name, kind, project_id, parameters, evaluatio
   ('count', 'failure_count', 'p', '{"threshold": 4, "window": "10 minutes"}', '30 minutes', '0',
     '0', 'keep'),
   ('missing', 'run_missing', 'p', '{"within": "1 hour"}', '30 minutes', '0', '0', 'keep'),
-  ('slow', 'run_slow', 'p', '{"threshold": 900, "percentile": 50, "min_sample": 3}', '5 minutes',
+  ('slow', 'run_slow', 'p', '{"threshold": 900, "percentile": 50, "min_sample": 3}', '30 minutes',
     '0', '0', 'keep'),
   ('slo', 'slo_burn', 'p', '{"objective": 95, "burn_rates":
     [{"rate": 4, "short": "15 minutes", "long": "1 hour"}]}', '30 minutes', '0', '0', 'keep'),
@@ -63,8 +63,8 @@ create function pg_temp.replayed(p_name text) returns jsonb language sql as $$
   from tocsin.alert_settings s cross join lateral jsonb_array_elements(tocsin.backtest(
     to_jsonb(s), '2026-03-01 00:30Z', '2026-03-07 23:00Z', '2026-03-08Z') -> 'alerts') as a
   where s.name = p_name$$;
-select is(pg_temp.replayed(name), pg_temp.live(name), format('%s: %s alerts, the same in both.',
-  name, jsonb_array_length(pg_temp.live(name)))) from tocsin.alert_settings order by name;
+select is(md5(pg_temp.replayed(name)::text), md5(pg_temp.live(name)::text),
+  format('%s: %s alerts, the same in both.', name, jsonb_array_length(pg_temp.live(name)))) from tocsin.alert_settings order by name;
 
 select * from finish();
 rollback;

@@ -45,7 +45,9 @@ $$, array[
     'timestamp with time zone)',
   'tocsin.page_errors(timestamp with time zone,timestamp with time zone,text,text,text,text,text,'
     'uuid,text,text,integer,timestamp with time zone,uuid)',
-  'tocsin.workflow_disruption(timestamp with time zone,timestamp with time zone,text,integer)'
+  'tocsin.workflow_disruption(timestamp with time zone,timestamp with time zone,text,integer)',
+  'tocsin.backtest(jsonb,timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$
@@ -98,8 +100,57 @@ $$, array[
   'tocsin_internal.refuse_bad_pattern(text)',
   'tocsin_internal.sketch_count(bigint[])',
   'tocsin_internal.hash_key(text)',
-  'tocsin_internal.time_slots(timestamp with time zone,timestamp with time zone,interval,text)'
-], 'Of the machinery, a signed-in user may call what policies and metrics ask for, and no more.');
+  'tocsin_internal.time_slots(timestamp with time zone,timestamp with time zone,interval,text)',
+  'tocsin_internal.default_setting()',
+  'tocsin_internal.evaluate_error_rates(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_kind(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_run_changes(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_run_missing(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_run_rates(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_run_slow(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_slo_burn(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.expected_targets(tocsin.alert_settings[])',
+  'tocsin_internal.fill_title(text,tocsin.alert_settings,text,double precision,text,bigint)',
+  'tocsin_internal.finest_kept(timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.imagine_setting(jsonb)',
+  'tocsin_internal.is_replaced(tocsin.alert_settings,text,text)',
+  'tocsin_internal.judge(tocsin_internal.alert_memory,tocsin.alert_settings,boolean,'
+    'tocsin_internal.evaluation,timestamp with time zone)',
+  'tocsin_internal.known_workflows(tocsin_internal.target[])',
+  'tocsin_internal.name_of_target(text,text,text,tocsin.alert_settings)',
+  'tocsin_internal.name_of_workflow(text,text)',
+  'tocsin_internal.reach_of(tocsin.alert_settings)',
+  'tocsin_internal.replay_measure(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.replay_step(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone)',
+  'tocsin_internal.say_transition(tocsin.alert_kinds,tocsin.alert_settings,'
+    'tocsin.alert_transition,text,text,text,tocsin_internal.evaluation)',
+  'tocsin_internal.say_value(double precision,text)',
+  'tocsin_internal.slide_bins(interval[],timestamp with time zone,timestamp with time zone,'
+    'interval,tocsin_internal.target[],timestamp with time zone)',
+  'tocsin_internal.slide_errors(interval[],timestamp with time zone,timestamp with time zone,'
+    'interval,timestamp with time zone)',
+  'tocsin_internal.slide_windows(interval[],timestamp with time zone,timestamp with time zone,'
+    'interval,tocsin_internal.target[],timestamp with time zone)',
+  'tocsin_internal.split_range(timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone)',
+  'tocsin_internal.sum_runs_of(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone)',
+  'tocsin_internal.sum_windows(interval[],timestamp with time zone,tocsin_internal.target[],'
+    'timestamp with time zone)',
+  'tocsin_internal.sure_change(double precision,double precision,double precision,'
+    'double precision,double precision)',
+  'tocsin_internal.targets_of(tocsin.alert_settings[])',
+  'tocsin_internal.wilson_bound(double precision,double precision,double precision)'
+], 'Of the machinery, a signed-in user may call what policies, metrics and backtests ask for.');
 
 select * from finish();
 rollback;

@@ -18,8 +18,9 @@ create function pg_temp.story() returns setof text language sql as $$
   from tocsin.alert_transitions t join tocsin.alerts a using (alert_id)
   where t.transition <> 'pending' order by t.at, a.setting_name, a.workflow_id$$;
 
-insert into tocsin.alert_settings (name, kind, project_id, workflow_id, parameters, replaces_general)
-values ('all', 'failure_count', null, null, '{"threshold": 2}', false),
+insert into tocsin.alert_settings
+  (name, kind, project_id, workflow_id, parameters, replaces_general) values
+  ('all', 'failure_count', null, null, '{"threshold": 2}', false),
   ('project', 'failure_count', 'p', null, '{"threshold": 3}', false),
   ('own', 'failure_count', 'p', 'own', '{"threshold": 100}', true);
 select pg_temp.ended('failed', 3, '2026-03-01 12:00:30Z');

@@ -6,7 +6,8 @@ select plan(16);
 -- The states of a sequence of minutes, as Prometheus documents them for alerting rules. In p_found:
 -- B breached, - clear, = between both limits, . nothing to judge. Out: P pending, F firing,
 -- R resolved, - calm.
-create function pg_temp.states(p_found text, p_for interval default '0', p_keep interval default '0',
+create function pg_temp.states(
+  p_found text, p_for interval default '0', p_keep interval default '0',
   p_on_no_data tocsin.no_data_behavior default 'keep', p_is_calm boolean default false)
 returns text language plpgsql as $$
 declare
