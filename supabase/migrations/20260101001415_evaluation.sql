@@ -1,8 +1,8 @@
 -- Evaluation: what every evaluator has in common.
 --
 -- An evaluator judges all settings of its kinds at each step from p_from to p_to, and says a row
--- for each setting, target and instant at which there is something to judge. Live judges one instant
--- (p_from = p_to); a backtest judges many with the same function over the same rows.
+-- for each setting, target and instant at which there is something to judge. Live judges one
+-- instant (p_from = p_to); a backtest judges many with the same function over the same rows.
 --
 -- SECURITY DEFINER functions: none.
 

@@ -7,7 +7,8 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
   ('failure_rate', 'measure', 'Failure rate',
    'The share of failed and timed-out runs among those that succeeded or failed is over a limit.',
    'evaluate_run_rates', '%',
-   'Failure rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}', 'Failure rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
+   'Failure rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}',
+   'Failure rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
    $json$[
     {"name": "threshold", "type": "number", "default": 5, "min": 0, "max": 100, "unit": "%",
      "description": "Fires when the failure rate is over this."},
@@ -24,7 +25,8 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
   ('success_rate', 'measure', 'Success rate',
    'The share of runs that succeeded among those that succeeded or failed is under a limit.',
    'evaluate_run_rates', '%',
-   'Success rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}', 'Success rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
+   'Success rate of {{target}} is {{value}} (limit {{threshold}} %) over {{window}}',
+   'Success rate of {{target}} is back to {{value}} (limit {{threshold}} %)', false,
    $json$[
     {"name": "threshold", "type": "number", "default": 95, "min": 0, "max": 100, "unit": "%",
      "description": "Fires when the success rate is under this."},

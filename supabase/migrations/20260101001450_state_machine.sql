@@ -2,9 +2,10 @@
 -- next instant, make what it is. Live and backtests fold the same function over the same rows.
 --
 -- Pending and firing are Prometheus's: pending at the first breach, firing once it has been
--- breached without a gap for for_duration; resolved when it has been clear for keep_firing_for. Between the
--- threshold and resolve_threshold a firing alert goes on, and a pending one is calm again. An alert
--- that fires for the third time in an hour flaps: it is then resolved by half an hour of calm.
+-- breached without a gap for for_duration; resolved when it has been clear for keep_firing_for.
+-- Between the threshold and resolve_threshold a firing alert goes on, and a pending one is calm
+-- again. An alert that fires for the third time in an hour flaps: it is then resolved by half an
+-- hour of calm.
 --
 -- SECURITY DEFINER functions: none.
 

@@ -20,7 +20,7 @@ begin
   set local role authenticated;
   select string_agg(a ->> 'project_id', '' order by a ->> 'project_id') into v_alerts
   from jsonb_array_elements(tocsin.backtest(p_setting, '2026-03-01 11:00Z', '2026-03-01 13:00Z',
-    '2026-03-01 13:00Z') -> 'alerts') as a;
+    p_now => '2026-03-01 13:00Z') -> 'alerts') as a;
   reset role;
   return v_alerts;
 end

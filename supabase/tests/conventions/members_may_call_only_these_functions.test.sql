@@ -46,7 +46,9 @@ $$, array[
   'tocsin.page_errors(timestamp with time zone,timestamp with time zone,text,text,text,text,text,'
     'uuid,text,text,integer,timestamp with time zone,uuid)',
   'tocsin.workflow_disruption(timestamp with time zone,timestamp with time zone,text,integer)',
-  'tocsin.backtest(jsonb,timestamp with time zone,timestamp with time zone,'
+  'tocsin.backtest(jsonb,timestamp with time zone,timestamp with time zone,text,'
+    'timestamp with time zone)',
+  'tocsin.backtest_setting(uuid,timestamp with time zone,timestamp with time zone,text,'
     'timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
@@ -149,7 +151,50 @@ $$, array[
   'tocsin_internal.sure_change(double precision,double precision,double precision,'
     'double precision,double precision)',
   'tocsin_internal.targets_of(tocsin.alert_settings[])',
-  'tocsin_internal.wilson_bound(double precision,double precision,double precision)'
+  'tocsin_internal.wilson_bound(double precision,double precision,double precision)',
+  'tocsin_internal.admit(tocsin.alert_settings,tocsin_internal.throttle_windows,'
+    'tocsin_internal.occurrence[],tocsin_internal.ruling[],timestamp with time zone)',
+  'tocsin_internal.defer(tocsin.alert_settings,tocsin_internal.throttle_windows,integer,'
+    'tocsin.severity,timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.due_at(tocsin_internal.throttle_windows)',
+  'tocsin_internal.end_window(tocsin_internal.throttle_windows,tocsin.alert_settings,'
+    'timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.group_wait_of(tocsin.alert_settings)',
+  'tocsin_internal.hush(tocsin.alert_settings,tocsin_internal.occurrence[],tocsin.decision[],'
+    'boolean,tocsin.alert_routes[],tocsin.silences[],tocsin.quiet_periods[],'
+    'timestamp with time zone)',
+  'tocsin_internal.is_due_again(tocsin.alert_settings,timestamp with time zone,tocsin.decision,'
+    'timestamp with time zone)',
+  'tocsin_internal.is_night(timestamp with time zone,text)',
+  'tocsin_internal.like_pattern(text)',
+  'tocsin_internal.local_instant(timestamp without time zone,text,boolean)',
+  'tocsin_internal.matches_route(tocsin.alert_routes,tocsin.alert_settings,tocsin.severity,text)',
+  'tocsin_internal.matches_silence(tocsin.silences,tocsin.alert_settings,'
+    'tocsin_internal.occurrence,timestamp with time zone)',
+  'tocsin_internal.message_of(tocsin.error_metrics)',
+  'tocsin_internal.name_window(tocsin.alert_settings,tocsin_internal.throttle_windows,text)',
+  'tocsin_internal.occurrences_of(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.quiet_end(tocsin_internal.quiet[],tocsin.severity)',
+  'tocsin_internal.quiet_for(tocsin.alert_settings,tocsin.quiet_periods[],'
+    'timestamp with time zone)',
+  'tocsin_internal.quiet_until(tocsin.quiet_periods,timestamp with time zone)',
+  'tocsin_internal.reminder_due_at(tocsin.alert_settings,interval[],'
+    'tocsin_internal.replayed_alert)',
+  'tocsin_internal.replay_admission(tocsin.alert_settings,tocsin_internal.occurrence[],'
+    'timestamp with time zone)',
+  'tocsin_internal.replayed_beginnings(tocsin_internal.occurrence[],'
+    'tocsin_internal.replayed_alert[],tocsin_internal.throttle_windows[])',
+  'tocsin_internal.replayed_reminders(tocsin.alert_settings,interval[],'
+    'tocsin_internal.replayed_alert[],timestamp with time zone)',
+  'tocsin_internal.say_count(bigint,text,text)',
+  'tocsin_internal.say_event(text,tocsin.error_metrics)',
+  'tocsin_internal.say_interval(interval)',
+  'tocsin_internal.say_many(tocsin.alert_settings,text,tocsin_internal.tally,text,interval)',
+  'tocsin_internal.say_time(timestamp with time zone)',
+  'tocsin_internal.title_of(tocsin.alert_settings,tocsin_internal.occurrence)',
+  'tocsin_internal.title_of_many(tocsin.alert_settings,tocsin_internal.window_end,'
+    'tocsin_internal.occurrence[],jsonb,timestamp with time zone)'
 ], 'Of the machinery, a signed-in user may call what policies, metrics and backtests ask for.');
 
 select * from finish();
