@@ -187,6 +187,37 @@ test("a table nobody foresaw is watched with one statement, and its next failure
   assert.match(email.subject, /billing export/);
 });
 
+test("the unsubscribe button of an email ends them for that address, without a session", async () => {
+  const { rows } = await db.query<{ channel_id: string }>(
+    `insert into tocsin.alert_channels (name, kind, recipients)
+     values ('newcomers', 'email', '{anna@acme.example,ben@acme.example}') returning channel_id`,
+  );
+  const channel = rows[0]?.channel_id;
+  await db.query("select tocsin.send_test_alert($1)", [channel]);
+  const email = await stack.inbox.waitFor(({ to }) => to.includes("anna@acme.example"), 30_000);
+  await stack.inbox.waitFor(({ to }) => to.includes("ben@acme.example"), 30_000);
+  assert.deepEqual(email.to, ["anna@acme.example"], "nobody else's address is in it");
+  assert.equal(email.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
+  const url = /^<(.+)>$/.exec(email.headers["List-Unsubscribe"] ?? "")?.[1] ?? "";
+  assert.equal((await fetch(url)).status, 405);
+  const recipients = async (): Promise<unknown> =>
+    (
+      await db.query<{ recipients: string[] }>(
+        "select recipients from tocsin.alert_channels where channel_id = $1",
+        [channel],
+      )
+    ).rows[0]?.recipients;
+  assert.deepEqual(await recipients(), ["anna@acme.example", "ben@acme.example"]);
+  const pressed = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: "List-Unsubscribe=One-Click",
+  });
+  assert.equal(pressed.status, 200);
+  assert.deepEqual(await recipients(), ["ben@acme.example"]);
+  await db.query("delete from tocsin.alert_channels where channel_id = $1", [channel]);
+});
+
 test("the operator sees it through the Data API, an owner their project, a stranger nothing", async () => {
   const operator = await signedIn(stack.operator.email, stack.operator.password);
   const owner = await signedIn("owner@acme.example", "a-good-password", true);

@@ -212,8 +212,11 @@ begin
         'Sign up with that address and confirm it.'
       else 'select tocsin.setup(null, ''you@example.com'');' end;
 
-  select count(*), min(d.next_attempt_at) into v_count, v_oldest from tocsin.deliveries d
-  where d.state = 'pending' and d.next_attempt_at < p_now - interval '1 minute';
+  -- what waits for a channel that rests, or for its turn in a provider's pace, is not late
+  select count(*), min(d.next_attempt_at) into v_count, v_oldest
+  from tocsin.deliveries d join tocsin_internal.sendable_channels(p_now) c using (channel_id)
+  where d.state = 'pending' and d.next_attempt_at < p_now - interval '1 minute'
+    and (c.gap is null or c.free_at < p_now - interval '1 minute');
   return query select 'deliveries are on time',
     case when v_count = 0 then 'ok'
       when 'fail' in (v_url_status, v_token_status, v_answer_status) then 'warn' else 'fail' end,
@@ -230,6 +233,18 @@ begin
     format('%s within a day', v_count),
     case when v_count > 0 then 'select channel_name, last_error, created_at from '
       'tocsin.deliveries where state = ''dead'' order by created_at desc;' end;
+
+  select string_agg(case when c.is_enabled
+    then format('"%s" has not answered since %s UTC (%s)', c.name,
+      to_char(b.failing_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), left(b.last_error, 200))
+    else format('"%s" was turned off: %s', c.name, left(b.disabled_reason, 200)) end, '; '
+    order by c.name) into v_token
+  from tocsin.channel_states b join tocsin.alert_channels c using (channel_id)
+  where b.state <> 'closed' or (b.disabled_at is not null and not c.is_enabled);
+  return query select 'channels answer', case when v_token is null then 'ok' else 'warn' end,
+    coalesce(v_token, 'No channel rests, and none was turned off by Tocsin.'),
+    case when v_token is not null then 'Put its address right in tocsin.alert_channels and turn it '
+      'on; then: select tocsin.send_test_alert(channel_id)' end;
 end
 $$;
 
