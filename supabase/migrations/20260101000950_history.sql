@@ -175,9 +175,9 @@ begin
     ) as binned
   ),
   percentile as (
-    select place, min(ms) filter (where upto >= 0.5 * total) as p50,
-      min(ms) filter (where upto >= 0.95 * total) as p95,
-      min(ms) filter (where upto >= 0.99 * total) as p99
+    select place, min(ms) filter (where upto * 2 >= total) as p50,
+      min(ms) filter (where upto * 20 >= total * 19) as p95,
+      min(ms) filter (where upto * 100 >= total * 99) as p99
     from cumulated group by place
   )
   select s.begins, coalesce(c.succeeded, 0)::bigint,
