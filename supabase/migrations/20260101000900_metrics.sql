@@ -74,7 +74,8 @@ select * from (
     select (o).* from doubtful where is_plain
     union all
     select (s.outcome).*
-    from (select array(select o from doubtful where not is_plain) as outcomes) as d
+    -- offset 0: the array is made once
+    from (select array(select o from doubtful where not is_plain) as outcomes offset 0) as d
     cross join lateral tocsin_internal.settle_outcomes(d.outcomes) as s
     where cardinality(d.outcomes) > 0 and s.verdict = 'count' and (s.outcome).sign <> 0
   ) as o
