@@ -9,6 +9,7 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''claim_failures''); commit; '
   'select tocsin_internal.run_stage(''ingest''); commit; '
   'select tocsin_internal.run_stage(''ingest_reports''); commit; '
+  'select tocsin_internal.run_stage(''evaluate''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '
   'select tocsin_internal.run_stage(''remind''); commit; '
   'select tocsin_internal.run_stage(''queue_deliveries''); commit; '
