@@ -91,8 +91,10 @@ begin
       execute format('comment on column tocsin_internal.%I.%I is %L', v_partition.column2,
         v_column.attname, v_column.description);
     end loop;
-    execute format('create index %I on tocsin_internal.%I (bucket_at)',
-      v_partition.column2 || '_bucket_at_idx', v_partition.column2);
+    if v_partition.column1 > 0 then
+      execute format('create index %I on tocsin_internal.%I (bucket_at)',
+        v_partition.column2 || '_bucket_at_idx', v_partition.column2);
+    end if;
     execute format('alter table tocsin_internal.%I enable row level security', v_partition.column2);
     execute format('create policy nobody_reads_it_through_the_api on tocsin_internal.%I '
       'using (false)', v_partition.column2);
