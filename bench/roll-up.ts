@@ -36,7 +36,7 @@ const work: Record<string, string> = {
   counter_row: `do $$
     declare v record;
     begin
-      for v in select workflow_id, outcome from tocsin_internal.run_outcomes limit 5000 loop
+      for v in select workflow_id, outcome from tocsin_internal.run_outcomes limit 1000 loop
         insert into public.counters as c
         values (v.workflow_id, (v.outcome = 'succeeded')::int, (v.outcome = 'failed')::int, now())
         on conflict (workflow_id) do update set
@@ -100,7 +100,7 @@ const counting =
       // plans are made before the clock starts, as in a heart that beats
       await session.client.query("select tocsin_internal.roll_up(now()) where false");
       if (variant === "tocsin") return rate(count, await drain(session));
-      const counted = variant === "counter_row" ? Math.min(count, 5000) : count;
+      const counted = variant === "counter_row" ? Math.min(count, 1000) : count;
       return rate(counted, await timeStatement(session, work[variant] ?? ""));
     });
   };

@@ -1,9 +1,10 @@
 // `npm run bench [suite [part of a scenario's name …]]`: measures what Tocsin costs, beside what it
 // is compared with. `npm run bench list` says which suites there are. See bench/README.md.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { repository } from "../dev/paths.ts";
 import { suites } from "./suites.ts";
 
@@ -22,10 +23,24 @@ mkdirSync(directory, { recursive: true });
 for (const suite of chosen) {
   console.log(`\n== ${suite.name}: ${suite.description}`);
   const results = await suite.run({ only, rounds });
-  // a part of a suite does not replace what was measured in full
-  if (only.length > 0) continue;
+  if (results.length === 0) continue;
   const file = join(directory, `${suite.name}.json`);
   const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown" };
-  writeFileSync(file, `${JSON.stringify({ machine, results }, null, 2)}\n`);
+  const kept =
+    only.length === 0
+      ? []
+      : others(
+          file,
+          results.map((result) => result.scenario),
+        );
+  writeFileSync(file, `${JSON.stringify({ machine, results: [...kept, ...results] }, null, 2)}\n`);
   console.log(`\nWritten to bench/results/${suite.name}.json`);
+}
+
+/** What a file has of other scenarios: a part of a suite replaces its own lines only. */
+function others(file: string, scenarios: string[]): unknown[] {
+  const schema = z.object({ results: z.array(z.looseObject({ scenario: z.string() })) });
+  if (!existsSync(file)) return [];
+  const parsed = schema.safeParse(JSON.parse(readFileSync(file, "utf8")));
+  return (parsed.data?.results ?? []).filter(({ scenario }) => !scenarios.includes(scenario));
 }
