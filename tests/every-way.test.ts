@@ -101,6 +101,37 @@ test("one UPDATE of 100,000 runs is counted whole, or not at all", async () => {
   await db.drop();
 });
 
+test("MERGE, upserts and CTEs count as what they do, and TRUNCATE takes nothing back", async () => {
+  const db = await watched();
+  await db.sql(`insert into public.runs (id, flow, status, finished_at)
+    select n, 'f', case when n % 2 = 0 then 'failed' else 'running' end,
+      case when n % 2 = 0 then now() end
+    from generate_series(1, 100) as n`);
+  await db.sql(`merge into public.runs r
+    using (select n from generate_series(51, 150) as n) as s on r.id = s.n
+    when matched and r.status = 'failed' then update set status = 'running', finished_at = null
+    when matched then update set status = 'succeeded', finished_at = clock_timestamp()
+    when not matched then insert (id, flow, status, finished_at)
+      values (s.n, 'f', 'canceled', clock_timestamp())`);
+  await db.sql(`insert into public.runs (id, flow, status, finished_at)
+    select n, 'f', 'failed', clock_timestamp() from generate_series(141, 160) as n
+    on conflict (id) do update set status = excluded.status, finished_at = excluded.finished_at`);
+  await db.sql(`with ended as (
+      update public.runs set status = 'succeeded', finished_at = clock_timestamp()
+      where id <= 10 returning id
+    )
+    insert into public.runs (id, flow, status, finished_at)
+    select 1000 + id, 'f', 'failed', clock_timestamp() from ended`);
+  await assertExact(db);
+  // failed: 25 of the first 50, less 5 of them, 20 by upsert, 10 by the CTE
+  const expected = [{ flow: "f", succeeded: 35, failed: 50, canceled: 40 }];
+  assert.deepEqual(await totals(db), expected);
+  await db.sql("truncate public.runs");
+  await beat(db);
+  assert.deepEqual(await totals(db), expected);
+  await db.drop();
+});
+
 test("a partition that is detached, archived and attached again changes nothing", async () => {
   const db = await server.clone();
   await db.sql(`create table public.runs (${columns}, created_at timestamptz,
