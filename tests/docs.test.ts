@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
+import { z } from "zod";
 import { repository } from "../dev/paths.ts";
 
 const read = (file: string): string => readFileSync(join(repository, file), "utf8");
@@ -105,3 +106,33 @@ test("every route, metric and error code of tocsin-api is in its reference", () 
     [],
   );
 });
+
+test("every kind of alert has its page, with each of its parameters and their defaults", () => {
+  const kinds = find("supabase/migrations/*.sql").flatMap((file) => [
+    ...read(file).matchAll(
+      /^ {2}\('([a-z_]+)', '(?:event|measure)', [\s\S]*?\$json\$([\s\S]*?)\$json\$\)/gm,
+    ),
+  ]);
+  assert.ok(kinds.length > 10);
+  const listed = mentioned(["docs/reference/alert-kinds.md"], /^\| \[`([a-z_]+)`\]/gm);
+  assert.deepEqual(listed, kinds.map(([, kind]) => kind).sort());
+  for (const [, kind, json = "[]"] of kinds) {
+    const page = read(`docs/reference/alert-kinds/${kind}.md`);
+    const rows = [...page.matchAll(/^\| `([a-z_]+)` +\| (.+?) +\|/gm)].map(([, name, value]) => [
+      name,
+      value,
+    ]);
+    const parameters = z
+      .array(z.looseObject({ name: z.string(), default: z.unknown() }))
+      .parse(JSON.parse(json))
+      .map((parameter) => [parameter.name, written(parameter.default)]);
+    assert.deepEqual(rows, parameters, kind);
+  }
+});
+
+/** A default as the pages of kinds write it. */
+function written(value: unknown): string {
+  if (value === null) return "–";
+  const json = JSON.stringify(value);
+  return json.length < 60 ? `\`${json}\`` : "see below";
+}
