@@ -2,9 +2,17 @@
 
 import { captureSuite } from "./capture.ts";
 import { deliverSuite } from "./deliver.ts";
+import { ingestSuite } from "./ingest.ts";
 import type { Suite } from "./measure.ts";
 import { readSuite } from "./read.ts";
 import { rollUpSuite } from "./roll-up.ts";
 import { snapshotSuite } from "./snapshot.ts";
 
-export const suites: Suite[] = [captureSuite, rollUpSuite, readSuite, snapshotSuite, deliverSuite];
+export const suites: Suite[] = [
+  captureSuite,
+  rollUpSuite,
+  readSuite,
+  snapshotSuite,
+  deliverSuite,
+  ingestSuite,
+];
