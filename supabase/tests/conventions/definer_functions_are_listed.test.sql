@@ -36,7 +36,8 @@ $$, array[
   'tocsin.announce_environment(text,text)',
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
     'integer,text,timestamp with time zone,uuid)',
-  'tocsin.report_errors(json,text,text,timestamp with time zone)'
+  'tocsin.report_errors(json,text,text,timestamp with time zone)',
+  'tocsin_internal.apply_acknowledgement()'
 ], 'No function runs with its owner''s rights but these.');
 
 select * from finish();

@@ -49,7 +49,8 @@ $$, array[
   'tocsin.backtest(jsonb,timestamp with time zone,timestamp with time zone,text,'
     'timestamp with time zone)',
   'tocsin.backtest_setting(uuid,timestamp with time zone,timestamp with time zone,text,'
-    'timestamp with time zone)'
+    'timestamp with time zone)',
+  'tocsin.acknowledge_alert(uuid,text,timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$

@@ -17,7 +17,7 @@ $$, array[
   'tocsin.quiet_periods: delete, insert, select, update',
   'tocsin.silences: delete, insert, select, update',
   'tocsin.alert_logs: select',
-  'tocsin.alert_transitions: select',
+  'tocsin.alert_transitions: insert, select',
   'tocsin.alerts: select',
   'tocsin.alert_setting_channels: delete, insert, select',
   'tocsin.channel_states: select',
