@@ -5,7 +5,8 @@ import type { Runtime } from "./runtime.ts";
 import type { Stats } from "./types.ts";
 
 const mostInBatch = 100;
-const mostBytesInBatch = 1_500_000;
+/** Characters; Tocsin takes a mebibyte. */
+const mostBytesInBatch = 700_000;
 const mostBytesQueued = 8_000_000;
 const firstWait = 1_000;
 const longestWait = 60_000;
@@ -29,7 +30,7 @@ type Outcome =
   | { kind: "rejected"; problem: string }
   | { kind: "refused"; problem: string }
   | { kind: "too large" }
-  | { kind: "later"; problem: string; isLimit?: boolean; waitMs?: number };
+  | { kind: "later"; problem: string; status?: number; waitMs?: number };
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -167,7 +168,11 @@ export class Sender {
         return;
       case "later":
         // who says when to come again is there, and means it
-        if (outcome.isLimit !== true) this.#attempts += 1;
+        if (outcome.status !== 429 || outcome.waitMs === undefined) this.#attempts += 1;
+        // what fails again may be too much for it at once, or one error of many
+        if (outcome.status !== 429 && this.#attempts > 1) {
+          this.#limit = Math.max(1, Math.ceil(batch.length / 2));
+        }
         if (this.#attempts >= maxAttempts) this.#giveUp(batch.length);
         if (outcome.waitMs === undefined) this.#rest();
         else this.#asked = this.#runtime.now() + Math.min(outcome.waitMs, longestRetryAfter);
@@ -227,8 +232,7 @@ export class Sender {
     if (status === 413) return { kind: "too large" };
     if (status === 429 || status === 408 || status >= 500) {
       const waitMs = retryAfter(answer.headers.get("retry-after"), this.#runtime.now());
-      const isLimit = status === 429 && waitMs !== undefined;
-      return { kind: "later", problem, isLimit, ...(waitMs === undefined ? {} : { waitMs }) };
+      return { kind: "later", problem, status, ...(waitMs === undefined ? {} : { waitMs }) };
     }
     return { kind: "refused", problem };
   }

@@ -66,7 +66,7 @@ export interface TocsinOptions {
   gatherMs?: number;
   /** After so long a request is given up, and tried again. */
   timeoutMs?: number;
-  /** A batch that gets no answer is dropped after so many attempts, which take some ten minutes. */
+  /** What gets no answer is dropped after so many attempts, which take some ten minutes. */
   maxAttempts?: number;
   /** Sees each event before it is queued, and may change it; null: it is not sent. */
   beforeSend?: (event: SentEvent) => SentEvent | null;

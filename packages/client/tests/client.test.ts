@@ -93,7 +93,7 @@ test("a batch has at most so many bytes, whatever is in it", async () => {
   }
   for (let n = 0; n < 60; n += 1) tocsin.report({ message: "x", stack: "s".repeat(1e6) });
   await advance(5_000);
-  for (const { events } of sent) assert.ok(JSON.stringify(events).length < 1_600_000);
+  for (const { events } of sent) assert.ok(JSON.stringify(events).length < 800_000);
   assert.equal(tocsin.stats().accepted, 120);
 });
 
@@ -208,6 +208,23 @@ test("a batch that is too large is sent in halves, down to the error that is", a
   await advance(10_000);
   const { accepted, dropped, queued } = tocsin.stats();
   assert.deepEqual([accepted, dropped, queued], [9, 1, 0], "eight, and what says one was dropped");
+});
+
+test("an error that the server cannot bear costs the others of its batch nothing but time", async () => {
+  const weak = (events: SentEvent[]): Response =>
+    events.some(({ message }) => message === "poison") ? failing(503) : taken(events);
+  const { tocsin, advance } = client(
+    Array.from({ length: 100 }, () => weak),
+    { maxAttempts: 5 },
+  );
+  for (let n = 0; n < 16; n += 1) tocsin.report({ message: n === 5 ? "poison" : "x" });
+  await advance(3_600_000);
+  const { accepted, dropped, queued } = tocsin.stats();
+  assert.deepEqual(
+    [accepted, dropped, queued],
+    [16, 1, 0],
+    "fifteen, and what says one was dropped",
+  );
 });
 
 test("flush() answers whether all was settled within the time, and never rejects", async () => {

@@ -96,7 +96,7 @@ function ofDatabase({ caller, status, code, message, hint }: DataApiError): ApiE
       return unavailable(
         "too_slow",
         "The database could not answer in the time that it gives.",
-        "Ask for a shorter range or longer buckets.",
+        "Ask for a shorter range or longer buckets; or report fewer errors at once.",
       );
     case "unexpected_answer":
       return unavailable(code, message, hint ?? "");

@@ -11,7 +11,8 @@ import { ApiError } from "../errors.ts";
 import { issueOfReason, readEvent } from "../events.ts";
 import type { Route } from "../router.ts";
 
-const maxBytes = 2 * 1024 * 1024;
+/** So much, if it is all secrets, is redacted in half the time that the Data API gives. */
+const maxBytes = 1024 * 1024;
 const maxEvents = 100;
 const mostIssues = 200;
 
