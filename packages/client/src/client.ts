@@ -107,7 +107,7 @@ class Client implements Tocsin {
     return this.#complete(
       {
         exception: "ErrorsDropped",
-        message: `${count} errors were dropped before they could be reported`,
+        message: `Errors that were dropped before they could be reported: ${count}`,
         error_type: "system",
         severity: "medium",
         metadata: { dropped_count: count },

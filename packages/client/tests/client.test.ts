@@ -154,7 +154,7 @@ test("the queue is bounded; what is dropped is counted, and told when there is a
   assert.deepEqual([tocsin.stats().queued, tocsin.stats().dropped], [10, 15]);
   await advance(10_000);
   const all = sent.at(-1)?.events ?? [];
-  assert.equal(all[0]?.message, "15 errors were dropped before they could be reported");
+  assert.equal(all[0]?.message, "Errors that were dropped before they could be reported: 15");
   assert.deepEqual(all[0]?.metadata, { dropped_count: 15 });
   assert.deepEqual(
     sent[1]?.events.map(({ message }) => message),
@@ -215,7 +215,7 @@ test("an error that the server cannot bear costs the others of its batch nothing
     events.some(({ message }) => message === "poison") ? failing(503) : taken(events);
   const { tocsin, advance } = client(
     Array.from({ length: 100 }, () => weak),
-    { maxAttempts: 5 },
+    { maxAttempts: 8 },
   );
   for (let n = 0; n < 16; n += 1) tocsin.report({ message: n === 5 ? "poison" : "x" });
   await advance(3_600_000);
