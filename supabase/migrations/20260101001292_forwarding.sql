@@ -75,7 +75,7 @@ comment on type tocsin.forwarding_state is
   'pending: due at next_attempt_at; sending: claimed until then; forwarded; dead: given up.';
 
 create table tocsin.forwardings (
-  forwarder text not null references tocsin.forwarders (forwarder) on delete cascade,
+  forwarder text not null,
   error_id uuid not null,
   project_id text not null,
   ingested_at timestamptz not null,
@@ -126,35 +126,32 @@ values ('forwardings', '7 days', 'Errors that were forwarded, and dead ones, by 
 
 -- The heart's part --------------------------------------------------------------------------------
 
-create function tocsin_internal.is_forwarded(
-  p_forwarder tocsin.forwarders, p_error tocsin.error_metrics
-) returns boolean
-language sql immutable parallel safe set search_path = ''
-as $$
-  select p_error.severity >= p_forwarder.min_severity
-    and (p_forwarder.sources is null or p_error.source = any (p_forwarder.sources))
-    and (p_forwarder.project_ids is null or p_error.project_id = any (p_forwarder.project_ids))
-    and (p_forwarder.with_ignored or not p_error.is_ignored)
-    and (p_forwarder.with_sampled_out or not p_error.is_sampled_out)
-$$;
-
-comment on function tocsin_internal.is_forwarded(tocsin.forwarders, tocsin.error_metrics) is
-  'Whether the forwarder''s settings let this error through.';
-
-create function tocsin_internal.event_id(p_error_id uuid, p_project_id text) returns uuid
-language sql stable set search_path = ''
-as $$
+create view tocsin_internal.forwardable_errors with (security_invoker = true) as
+select f.forwarder, e.error_id, e.project_id, e.ingested_at,
   -- one Sentry takes the errors of all projects, and keeps one event of an id
-  select case when exists (
+  case when exists (
       select from tocsin_internal.seen_errors s
-      where s.error_id = p_error_id and s.project_id <> p_project_id)
-    then encode(substring(sha256(convert_to(p_project_id || chr(31) || p_error_id, 'UTF8'))
+      where s.error_id = e.error_id and s.project_id <> e.project_id)
+    then encode(substring(sha256(convert_to(e.project_id || chr(31) || e.error_id, 'UTF8'))
       for 16), 'hex')::uuid
-    else p_error_id end
-$$;
+    else e.error_id end as event_id
+from tocsin.forwarders f
+join tocsin.error_metrics e on e.severity >= f.min_severity
+  and (f.sources is null or e.source = any (f.sources))
+  and (f.project_ids is null or e.project_id = any (f.project_ids))
+  and (f.with_ignored or not e.is_ignored)
+  and (f.with_sampled_out or not e.is_sampled_out)
+where f.is_enabled;
 
-comment on function tocsin_internal.event_id(uuid, text) is
-  'What the receivers call an error: its id, but where another project has one of that id.';
+comment on view tocsin_internal.forwardable_errors is
+  'The stored errors that the settings of each forwarder let through. A view, since it is asked in '
+  'bulk and a function would cost more than the rest.';
+comment on column tocsin_internal.forwardable_errors.forwarder is 'The forwarder.';
+comment on column tocsin_internal.forwardable_errors.error_id is 'The error.';
+comment on column tocsin_internal.forwardable_errors.project_id is 'Its project.';
+comment on column tocsin_internal.forwardable_errors.ingested_at is 'When it was stored.';
+comment on column tocsin_internal.forwardable_errors.event_id is
+  'What the receivers call it: its id, but where another project has one of that id.';
 
 create function tocsin_internal.queue_forwardings(p_error_ids uuid[], p_now timestamptz)
 returns bigint
@@ -172,12 +169,11 @@ begin
   end if;
   insert into tocsin.forwardings (forwarder, error_id, project_id, ingested_at, event_id,
     next_attempt_at, created_at)
-  select f.forwarder, e.error_id, e.project_id, e.ingested_at,
-    tocsin_internal.event_id(e.error_id, e.project_id), p_now, p_now
-  from tocsin.forwarders f
-  join tocsin.forwarder_states s on s.forwarder = f.forwarder and s.is_configured
-  join tocsin.error_metrics e on e.error_id = any (p_error_ids) and e.ingested_at = p_now
-  where f.is_enabled and tocsin_internal.is_forwarded(f, e)
+  select e.forwarder, e.error_id, e.project_id, e.ingested_at, e.event_id, p_now, p_now
+  from tocsin.forwarder_states s
+  join tocsin_internal.forwardable_errors e on e.forwarder = s.forwarder
+    and e.error_id = any (p_error_ids) and e.ingested_at = p_now
+  where s.is_configured
   on conflict do nothing;
   get diagnostics v_count = row_count;
   return v_count;
@@ -254,8 +250,8 @@ create policy members_see_their_projects_forwardings on tocsin.forwardings
     (select tocsin_internal.is_operator()) or project_id in (select tocsin.my_project_ids())
   );
 
-revoke all on tocsin.forwarders, tocsin.forwarder_states, tocsin.forwardings
-  from public, anon, authenticated, service_role;
+revoke all on tocsin.forwarders, tocsin.forwarder_states, tocsin.forwardings,
+  tocsin_internal.forwardable_errors from public, anon, authenticated, service_role;
 grant select, update on tocsin.forwarders to authenticated, service_role;
 grant select on tocsin.forwarder_states, tocsin.forwardings to authenticated, service_role;
 

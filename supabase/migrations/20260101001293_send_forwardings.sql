@@ -48,17 +48,15 @@ begin
     if not v_state.is_configured and p_forwarders ? v_state.forwarder then
       insert into tocsin.forwardings (forwarder, error_id, project_id, ingested_at, event_id,
         next_attempt_at, created_at)
-      select f.forwarder, e.error_id, e.project_id, e.ingested_at,
-        tocsin_internal.event_id(e.error_id, e.project_id), p_now, p_now
-      from tocsin.forwarders f
-      cross join (
+      select e.forwarder, e.error_id, e.project_id, e.ingested_at, e.event_id, p_now, p_now
+      from (
         select greatest(v_state.called_at, p_now - interval '1 hour') as began_at
       ) as since
       -- a report's id is seen some time before it is stored
       join tocsin_internal.seen_errors s on s.seen_at >= since.began_at - interval '10 minutes'
-      join tocsin.error_metrics e on e.error_id = s.error_id and e.project_id = s.project_id
+      join tocsin_internal.forwardable_errors e on e.forwarder = v_state.forwarder
+        and e.error_id = s.error_id and e.project_id = s.project_id
         and e.ingested_at >= since.began_at
-      where f.forwarder = v_state.forwarder and f.is_enabled and tocsin_internal.is_forwarded(f, e)
       on conflict do nothing;
     end if;
   end loop;

@@ -60,11 +60,9 @@ begin
   end if;
   insert into tocsin.forwardings (forwarder, error_id, project_id, ingested_at, event_id,
     next_attempt_at, created_at)
-  select f.forwarder, e.error_id, e.project_id, e.ingested_at,
-    tocsin_internal.event_id(e.error_id, e.project_id), p_now, p_now
-  from tocsin.forwarders f
-  join tocsin.error_metrics e on e.ingested_at >= p_from and e.ingested_at < p_to
-  where f.forwarder = p_forwarder and tocsin_internal.is_forwarded(f, e)
+  select e.forwarder, e.error_id, e.project_id, e.ingested_at, e.event_id, p_now, p_now
+  from tocsin_internal.forwardable_errors e
+  where e.forwarder = p_forwarder and e.ingested_at >= p_from and e.ingested_at < p_to
   on conflict do nothing;
   get diagnostics v_count = row_count;
   return v_count;
