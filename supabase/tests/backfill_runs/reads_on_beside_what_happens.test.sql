@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(8);
+select plan(9);
 
 -- two rows may have one id: a partitioned table is not unique on it alone
 create table runs (id int, status text, finished_at timestamptz);
@@ -31,7 +31,8 @@ select is_empty($$select * from tocsin.reconcile('runs')$$, 'It equals the table
 
 insert into tocsin_internal.run_outcomes (source_id, run_id, outcome, sign)
 select 'other', n, 'failed', 1 from generate_series(1, 20000) as n;
-select is(tocsin_internal.backfill(), 0::bigint, 'While much is pending, it waits,');
+select is(tocsin_internal.backfill(), 0::bigint, 'While much is pending, it waits');
+select results_eq('select state::text from tocsin.backfills', array['running'], 'with its end,');
 delete from tocsin_internal.run_outcomes;
 select from tocsin_internal.backfill();
 select results_eq('select state::text, undated_count from tocsin.backfills',

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 
 create function pg_temp.counted(p_sign int, p_at timestamptz, p_ms int default 2000)
 returns void language sql as $$
@@ -19,6 +19,8 @@ select results_eq('select bucket_minutes, sum(failed_count)::int from tocsin_int
 -- two sessions may count what belongs together in any order
 delete from tocsin_internal.run_buckets;
 select pg_temp.counted(-1, '2026-11-10 11:00Z');
+select results_eq('select duration_ms_min, duration_ms_max from tocsin_internal.run_totals',
+  'values (null::double precision, null::double precision)', 'To take back makes no mark.');
 select pg_temp.counted(1, '2026-11-10 11:00Z', 9000);
 select pg_temp.counted(1, '2026-11-10 11:00Z');
 select results_eq($$select failed_count, duration_count, duration_ms_sum, duration_bins,
