@@ -132,20 +132,26 @@ begin
     from unnest(v_ids, v_slots) as c (delivery_id, slot_at)
     where d.delivery_id = c.delivery_id
     returning d.*, c.slot_at
+  ),
+  -- once for each channel: to decrypt costs more than all the rest
+  secrets as materialized (
+    select c.channel_id, tocsin_internal.signing_secrets(c, p_now) as values
+    from tocsin.alert_channels c where c.channel_id in (select k.channel_id from claimed k)
   )
   select k.delivery_id, k.attempt_count, k.earlier_attempts, c.channel_id, c.kind, c.name,
     tocsin_internal.channel_config(c, r.recipient)
       || case when c.kind = 'email' and r.recipient is not null
         then jsonb_build_object('unsubscribe_token', r.unsubscribe_token) else '{}' end,
-    tocsin_internal.signing_secrets(c, p_now), coalesce(k.replayed_at, k.created_at),
+    s.values, coalesce(k.replayed_at, k.created_at),
     (extract(epoch from k.slot_at - p_now) * 1000)::int,
     -- a setting that is gone has none, and neither has what no setting asked for
-    (select s.template from tocsin.alert_settings s
-      where s.setting_id = n.setting_id),
+    (select a.template from tocsin.alert_settings a
+      where a.setting_id = n.setting_id),
     n.content
   from claimed k
   join tocsin.alert_channels c on c.channel_id = k.channel_id
   join tocsin.notifications n on n.notification_id = k.notification_id
+  join secrets s on s.channel_id = k.channel_id
   left join tocsin_internal.channel_recipients r on r.recipient_id = k.recipient_id
   order by k.slot_at, k.next_attempt_at;
 end
