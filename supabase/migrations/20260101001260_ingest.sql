@@ -96,6 +96,24 @@ $$;
 comment on function tocsin_internal.ingest_messages(jsonb[], timestamptz) is
   'Stores the failures of the messages, with what their sources say of them. Returns the new ones.';
 
+create function tocsin_internal.give_back_failures(
+  p_msg_ids bigint[], p_seconds int, p_were_tried boolean
+) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+  -- all at once, which pgmq.set_vt() cannot; what was not tried is not counted as an attempt
+  update pgmq.q_tocsin_failures
+  set vt = clock_timestamp() + make_interval(secs => p_seconds),
+    read_ct = case when p_were_tried then read_ct else greatest(read_ct - 1, 0) end
+  where msg_id = any (p_msg_ids);
+  delete from tocsin_internal.claimed_failures where msg_id = any (p_msg_ids);
+end
+$$;
+
+comment on function tocsin_internal.give_back_failures(bigint[], int, boolean) is
+  'Gives claimed failures back to their queue, to be read again in p_seconds.';
+
 create function tocsin_internal.claim_failures(p_now timestamptz default clock_timestamp())
 returns bigint
 language plpgsql set search_path = ''
@@ -120,8 +138,8 @@ begin
     end if;
   end if;
   if v_left > 0 then
-    perform pgmq.set_vt('tocsin_failures', msg_id, 0) from tocsin_internal.claimed_failures;
-    delete from tocsin_internal.claimed_failures where true;
+    perform tocsin_internal.give_back_failures(
+      array(select msg_id from tocsin_internal.claimed_failures), 0, true);
   end if;
 
   insert into tocsin_internal.claimed_failures (msg_id, read_ct, message)
@@ -177,9 +195,8 @@ begin
     -- the host is changing a table of its runs: all of them wait, for their text
     perform tocsin_internal.record_fault('ingest', sqlstate, sqlerrm,
       format('%s failures wait', v_count));
-    perform pgmq.set_vt('tocsin_failures', m.msg_id, 5) from unnest(p_messages) as m;
-    delete from tocsin_internal.claimed_failures
-    where msg_id in (select m.msg_id from unnest(p_messages) as m);
+    perform tocsin_internal.give_back_failures(
+      array(select m.msg_id from unnest(p_messages) as m), 5, false);
     return;
   when others then
     if v_count = 1 then
@@ -189,8 +206,8 @@ begin
       if v_message.read_ct >= 5 then
         perform tocsin_internal.bury_failure(v_message, sqlerrm, p_now);
       else
-        perform pgmq.set_vt('tocsin_failures', v_message.msg_id, (2 ^ v_message.read_ct)::int);
-        delete from tocsin_internal.claimed_failures where msg_id = v_message.msg_id;
+        perform tocsin_internal.give_back_failures(
+          array[v_message.msg_id], (2 ^ v_message.read_ct)::int, true);
       end if;
       return;
     end if;
@@ -220,8 +237,11 @@ begin
     perform tocsin_internal.ingest_some(v_messages, p_now);
     v_total := v_total + cardinality(v_messages);
     if clock_timestamp() > v_until then
-      perform pgmq.set_vt('tocsin_failures', msg_id, 0) from tocsin_internal.claimed_failures;
-      delete from tocsin_internal.claimed_failures where true;
+      perform tocsin_internal.give_back_failures(
+        array(select msg_id from tocsin_internal.claimed_failures), 0, false);
+      -- the next claim takes about as much as could be done now
+      update tocsin_internal.installation
+      set ingest_bite = least(ingest_bite, greatest(v_total / 3, 250)) where is_the_only_row;
       exit;
     end if;
   end loop;
