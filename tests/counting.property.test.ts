@@ -33,6 +33,7 @@ const times = {
   yesterday: "now() - interval '1 day'",
   "last week": "now() - interval '7 days'",
   "long ago": "'1970-01-01'",
+  "next year": "now() + interval '1 year'",
   never: "'infinity'",
 } as const;
 type Time = keyof typeof times;
