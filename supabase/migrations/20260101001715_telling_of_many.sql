@@ -106,15 +106,17 @@ as $$
       tocsin_internal.say_count(p_tally.over, 'is over', 'are over'),
       tocsin_internal.say_count(p_tally.acknowledged, 'is acknowledged', 'are acknowledged'),
       tocsin_internal.say_count(p_tally.settled, 'is settled', 'are settled'))
-    else format(case p_tells when 'summary' then '%s more of %s in %s' else '%s of %s in %s' end,
-      counted, coalesce(p_name, 'a setting that is gone'), tocsin_internal.say_interval(
+    else format('%s of %s in %s', counted, coalesce(p_name, 'a setting that is gone'),
+      tocsin_internal.say_interval(
         greatest(date_trunc('second', p_span), interval '1 second'))) end
-  from (select concat_ws(' and ',
-    tocsin_internal.say_count(p_tally.failures,
-      case p_setting.kind when 'run_failed' then 'failure' else 'error' end,
-      case p_setting.kind when 'run_failed' then 'failures' else 'errors' end),
-    tocsin_internal.say_count(p_tally.firing + p_tally.acknowledged + p_tally.over,
-      'alert', 'alerts'))) as c (counted)
+  from (
+    select concat_ws(' and ',
+      tocsin_internal.say_count(p_tally.failures, more || one, more || one || 's'),
+      tocsin_internal.say_count(p_tally.firing + p_tally.acknowledged + p_tally.over,
+        more || 'alert', more || 'alerts'))
+    from (values (case p_tells when 'summary' then 'more ' else '' end,
+      case p_setting.kind when 'run_failed' then 'failure' else 'error' end)) as w (more, one)
+  ) as c (counted)
 $$;
 
 comment on function tocsin_internal.say_many(tocsin.alert_settings, text, tocsin_internal.tally,

@@ -301,6 +301,7 @@ language plpgsql set search_path = ''
 as $$
 declare
   v_one record;
+  v_settings uuid[] := '{}';
 begin
   if coalesce(cardinality(p_occurrences), 0) = 0 then
     return;
@@ -316,6 +317,7 @@ begin
   loop
     perform tocsin_internal.decide_for(v_one.setting, v_one.occurrences,
       tocsin_internal.hush_now(v_one.setting, v_one.occurrences, p_now), p_now);
+    v_settings := v_settings || (v_one.setting).setting_id;
   end loop;
   insert into tocsin.alert_logs (event_id, what, setting_id, alert_id, decision, reason, source_id,
     project_id, workflow_id, run_id, severity, event_at, decided_at)
@@ -323,7 +325,7 @@ begin
     'Dropped: the setting was deleted just then.', o.source_id, o.project_id, o.workflow_id,
     o.run_id, o.severity, o.at, p_now
   from unnest(p_occurrences) as o
-  where not exists (select from tocsin.alert_settings s where s.setting_id = o.setting_id);
+  where o.setting_id <> all (v_settings);
 end
 $$;
 

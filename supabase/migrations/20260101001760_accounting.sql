@@ -24,10 +24,12 @@ begin
   end;
   insert into tocsin.alert_logs (event_id, what, decision, reason, source_id, project_id,
     workflow_id, run_id, severity, event_at, decided_at)
-  values (v_id, 'failure', 'dropped', format('Dropped: it could not be stored in five tries (%s). '
+  select v_id, 'failure', 'dropped', format('Dropped: it could not be stored in five tries (%s). '
     'It lies in tocsin_failures_dlq.', left(p_error, 500)),
     coalesce(p_message ->> 'source_id', ''), coalesce(p_message ->> 'project_id', ''),
-    coalesce(p_message ->> 'workflow_id', ''), p_message ->> 'run_id', 'high', v_at, p_now)
+    coalesce(p_message ->> 'workflow_id', ''), p_message ->> 'run_id', 'high', v_at, p_now
+  where not exists (
+    select from tocsin.alert_logs l where l.event_id = v_id and l.what = 'failure')
   on conflict do nothing;
 exception when others then
   -- nor must this keep the letter from the queue of the dead

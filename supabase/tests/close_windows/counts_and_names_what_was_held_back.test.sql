@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(5);
+select plan(6);
 
 create table runs (id int primary key, status text, error text, node text,
   finished_at timestamptz);
@@ -27,6 +27,8 @@ select is((select held #> '{runs,0}' from told), '{"run_id": "13", "node": "node
   'Each with its node, its error and a link.');
 select is((select content #>> '{event,run_id}' from told), '13', 'The newest stands for them all.');
 select is((select content ->> 'purpose' from told), 'summary', 'It says that it is a summary.');
+select matches((select content ->> 'title' from tocsin.notifications where purpose = 'summary'),
+  '^12 more failures of .* in 305 seconds$', 'Its title says how many more.');
 
 select * from finish();
 rollback;
