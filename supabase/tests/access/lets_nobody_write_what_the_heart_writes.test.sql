@@ -13,7 +13,7 @@ begin
   for v_sql in
     select format(statement, name)
     from unnest(array['error_metrics', 'alert_logs', 'notifications', 'deliveries',
-      'delivery_attempts', 'run_sources', 'alert_kinds', 'alerts', 'alert_transitions',
+      'delivery_attempts', 'run_sources', 'alert_kinds', 'alerts',
       'configuration_changes']) as name
     cross join unnest(array['insert into tocsin.%I default values', 'delete from tocsin.%I',
       'truncate tocsin.%I', 'update tocsin.%I set ctid = ctid']) as statement
