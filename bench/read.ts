@@ -195,9 +195,15 @@ function outline(message: string): string {
     ...lines
       .slice(first)
       .filter((line, i) => /\(actual|actual time/.test(line) || (i === 1 && /Buffers/.test(line)))
-      .filter((line) => !line.includes("never executed"))
+      .filter((line) => !line.includes("never executed") && !isQuick(line))
       .map((line) => line.replace(/\(cost=\S+ rows=(\d+) width=\d+\)/, "(rows=$1)").slice(0, 150)),
   ].join("\n");
+}
+
+/** A node that took less than a tenth of a millisecond. */
+function isQuick(line: string): boolean {
+  const [, until, loops] = /actual time=\S+?\.\.([\d.]+) .*loops=(\d+)/.exec(line) ?? [];
+  return until !== undefined && Number(until) * Number(loops) < 0.1;
 }
 
 async function run(options: Options): Promise<Result[]> {
@@ -217,7 +223,7 @@ async function run(options: Options): Promise<Result[]> {
       writeFileSync(
         join(directory, "read-plans.txt"),
         `What a member of all projects' questions do: EXPLAIN (ANALYZE, BUFFERS) of each statement that\n` +
-          `took more than a millisecond, without conditions. ${workflows} workflows, ` +
+          `took more than a millisecond, without conditions and quick nodes. ${workflows} workflows, ` +
           `${pendingOutcomes} outcomes pending.\n\n\n${plans}\n`,
       );
     }
