@@ -63,8 +63,8 @@ comment on function tocsin.acknowledge_alert(uuid, text, timestamptz) is
   'Says that somebody knows of an alert that fires: it is not repeated and not escalated any more. '
   'For editors of its project and operators. Raises TC043.';
 
-grant insert on tocsin.alert_transitions to authenticated, service_role;
+grant insert on tocsin.alert_transitions to authenticated;
 revoke all on all functions in schema tocsin_internal from public;
-revoke all on function tocsin.acknowledge_alert(uuid, text, timestamptz) from public, anon;
-grant execute on function tocsin.acknowledge_alert(uuid, text, timestamptz)
-  to authenticated, service_role;
+revoke all on function tocsin.acknowledge_alert(uuid, text, timestamptz)
+  from public, anon, service_role;
+grant execute on function tocsin.acknowledge_alert(uuid, text, timestamptz) to authenticated;
