@@ -8,7 +8,9 @@ import { startTestDatabase, type TestDatabase } from "../dev/test/database.ts";
 const server = await startTestDatabase();
 after(() => server.stop());
 
-const base = Date.parse("2026-03-04T10:00:00Z");
+// yesterday at ten: the proof looks no further back than decisions are kept
+const day = 86_400_000;
+const base = Math.floor(Date.now() / day) * day - day + 10 * 3_600_000;
 /** A moment of the test's own clock. */
 const at = (seconds: number): string => new Date(base + seconds * 1000).toISOString();
 

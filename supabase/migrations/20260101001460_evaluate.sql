@@ -183,8 +183,11 @@ comment on function tocsin_internal.keep_judgements(tocsin_internal.judgement[],
   'people should hear of.';
 
 create function tocsin_internal.end_orphaned_alerts(p_now timestamptz) returns bigint
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+declare
+  v_count bigint;
+begin
   with orphan as (
     select a.alert_id, a.state, case
       when s.setting_id is null then 'Its setting was deleted.'
@@ -209,13 +212,24 @@ as $$
   ),
   ended as (
     update tocsin.alerts a set state = 'resolved', resolved_at = p_now from orphan o
-    where a.alert_id = o.alert_id and o.state <> 'pending' returning a.alert_id, o.note
+    where a.alert_id = o.alert_id and o.state <> 'pending' returning a.*, o.note
   ),
-  told as (
+  noted as (
     insert into tocsin.alert_transitions (alert_id, transition, at, note, made_at)
     select alert_id, 'resolved', p_now, note, p_now from ended
+    returning transition_id, alert_id
+  ),
+  decided as (
+    insert into tocsin.alert_logs (event_id, what, setting_id, setting_name, alert_id, decision,
+      reason, source_id, project_id, workflow_id, severity, event_at, decided_at)
+    select n.transition_id, 'resolved', e.setting_id, e.setting_name, e.alert_id, 'dropped',
+      'Dropped: the alert ended without being judged. ' || e.note, e.source_id, e.project_id,
+      e.workflow_id, e.severity, p_now, p_now
+    from noted n join ended e on e.alert_id = n.alert_id
   )
-  select (select count(*) from dropped) + (select count(*) from ended)
+  select (select count(*) from dropped) + (select count(*) from ended) into v_count;
+  return v_count;
+end
 $$;
 
 comment on function tocsin_internal.end_orphaned_alerts(timestamptz) is
@@ -236,6 +250,7 @@ declare
   v_context text;
   v_count bigint := 0;
 begin
+  perform tocsin_internal.take_turn_to_admit(); -- before any alert is touched
   perform tocsin_internal.end_orphaned_alerts(p_now);
 
   -- what ended before is to be rolled up, but a roll-up that is behind must not silence alerts

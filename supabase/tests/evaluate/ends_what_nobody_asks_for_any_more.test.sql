@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(4);
+select plan(5);
 
 create function pg_temp.ended(p_outcome text, p_count int, p_at timestamptz,
   p_workflow_id text default 'w') returns void language sql as $$
@@ -32,6 +32,17 @@ select results_eq($$select substr(story, 7) from pg_temp.story() where story > '
   $$values ('resolved s1 w: Its setting was turned off.'),
   ('resolved s2 w: Its setting was deleted.'),
   ('resolved s3 w: Its setting is about something else now.')$$, 'Each says why.');
+select results_eq($$
+  select l.setting_name, l.decision::text, l.reason from tocsin.alert_logs l
+  join tocsin.alert_transitions t on t.transition_id = l.event_id
+  where l.what = 'resolved' order by 1
+$$, $$
+  values ('s1', 'dropped',
+      'Dropped: the alert ended without being judged. Its setting was turned off.'),
+    ('s2', 'dropped', 'Dropped: the alert ended without being judged. Its setting was deleted.'),
+    ('s3', 'dropped', 'Dropped: the alert ended without being judged. Its setting is about '
+      'something else now.')
+$$, 'Nobody is told, and a decision says so.');
 select is((select array_agg(setting_name || ' ' || state order by setting_name)
   from tocsin.alerts where state <> 'resolved'), '{s4 firing}', 'The others go on.');
 update tocsin.alert_settings set is_enabled = true where name = 's1';
