@@ -217,18 +217,31 @@ test("what Sentry refuses is a dead letter, and is sent when it is asked for", a
   assert.equal(sentry.events.size, 6);
 });
 
-test("a key that is refused loses nothing, and says what to look at", async (t) => {
-  const wrong = await startScene(server, t, { env: { SENTRY_DSN: "http://nobody@127.0.0.1:1/7" } });
-  await wrong.report(numbered(3));
+test("a key that is refused loses nothing, and doctor() says what to look at", async (t) => {
+  const { db, sentry, report, ring, states, move, now } = await startScene(server, t);
+  sentry.answer(() => ({ status: 403 }));
+  await report(numbered(3));
   for (let n = 0; n < 40; n++) {
-    await wrong.ring();
-    wrong.move(600_000);
+    await ring();
+    move(600_000);
   }
-  assert.deepEqual(await wrong.states(), { pending: 3 });
-  const [most] = await wrong.db.sql<{ attempts: number }>(
+  assert.deepEqual(await states(), { pending: 3 });
+  const [most] = await db.sql<{ attempts: number }>(
     "select max(attempt_count) as attempts from tocsin.forwardings",
   );
   assert.equal(most?.attempts, 0, "no attempt is used up");
+  const [finding] = await db.sql<{ status: string; detail: string }>(
+    "select status, detail from tocsin.doctor($1) where check_name = 'forwarding to sentry'",
+    [now()],
+  );
+  assert.equal(finding?.status, "fail");
+  assert.match(finding?.detail ?? "", /answered 403.*SENTRY_DSN/);
+  sentry.answer();
+  for (let n = 0; n < 3; n++) {
+    move(600_000);
+    await ring();
+  }
+  assert.deepEqual(await states(), { forwarded: 3 });
 });
 
 test("an error that is being stored while forwarding begins is not passed by", async (t) => {
