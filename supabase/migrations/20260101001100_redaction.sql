@@ -31,11 +31,13 @@ as $$
 begin
   -- Cheap looks that let most texts go: whatever redact() replaces has one of these signs. Three
   -- small expressions take half the time of one large one.
-  return p_text ~* ('pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]|ssn'
-      '|sig|card|bearer|basic|-----begin')
+  return p_text ~* ('(?:pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]'
+      '|ssn|sig|card)[a-z0-9_.-]*\\*["'']?\s*[:=]'
+      '|--[a-z0-9-]*(?:pass|pwd|secret|token|auth|credential|key|cookie|session|csrf|otp|cv[vc]'
+      '|ssn|sig|card)|bearer|basic|-----begin')
     or p_text ~ '\d[\d -]{11}|[A-Z]{2}\d\d[A-Z0-9 ]{11}|://[^"\s]*@'
     or p_text ~ ('eyJ|AKIA|ASIA|AIza|ya29\.|[rs]k_(?:live|test)|sk-|gh[pousr]_|github_pat|glpat-'
-      '|npm_|xox[abeprs]-|sbp_|SG\.|re_|whsec_|tocsin_ik|slack\.com')
+      '|npm_|xox[abeprs]-|sbp_|sb_secret_|SG\.|re_|whsec_|tocsin_ik|slack\.com')
     or p_is_json and p_text ~* '(?:sid|pin|pan|iban|jwt|mfa|xsrf|factor)[a-z0-9_]*":';
 end
 $$;
