@@ -42,27 +42,27 @@ comment on function tocsin_internal.decide_unstored(jsonb, text, timestamptz) is
   'The decision about a failure that ingestion gives up: dropped, with the reason.';
 
 create view tocsin.unaccounted_events with (security_invoker = true) as
-  with kept as (
-    select now() - keep_for as since from tocsin.retention where record = 'alert_logs'
-  )
   select 'a failure without a decision' as problem, e.error_id as event_id, e.project_id,
     e.workflow_id, e.run_id, e.timestamp as event_at
   from tocsin.error_metrics e
-  where e.ingested_at > (select since from kept) and not exists (
+  where e.ingested_at > (
+    select now() - keep_for from tocsin.retention where record = 'alert_logs') and not exists (
     select from tocsin.alert_logs l
     where l.event_id = e.error_id and l.project_id = e.project_id and l.what = 'failure')
   union all
   select 'an alert''s transition without a decision', t.transition_id, a.project_id, a.workflow_id,
     null, t.at
   from tocsin.alert_transitions t join tocsin.alerts a on a.alert_id = t.alert_id
-  where t.transition in ('fired', 'resolved') and t.made_at > (select since from kept)
+  where t.transition in ('fired', 'resolved') and t.made_at > (
+    select now() - keep_for from tocsin.retention where record = 'alert_logs')
     and not exists (
       select from tocsin.alert_logs l where l.event_id = t.transition_id)
   union all
   select 'a decision whose notification is not there', l.event_id, l.project_id, l.workflow_id,
     l.run_id, l.event_at
   from tocsin.alert_logs l
-  where l.decision = 'notified' and l.decided_at > (select since from kept) + interval '1 day'
+  where l.decision = 'notified' and l.decided_at > (
+    select now() - keep_for from tocsin.retention where record = 'alert_logs') + interval '1 day'
     and not exists (
       select from tocsin.notifications n where n.notification_id = l.notification_id)
   union all
@@ -71,7 +71,8 @@ create view tocsin.unaccounted_events with (security_invoker = true) as
     l.run_id, l.event_at
   from tocsin.alert_logs l
   where l.decision in ('grouped', 'throttled', 'deferred')
-    and l.decided_at between (select since from kept) + interval '1 day'
+    and l.decided_at between (
+    select now() - keep_for from tocsin.retention where record = 'alert_logs') + interval '1 day'
       and now() - interval '10 days'
     and not exists (
       select from tocsin.notifications n where n.notification_id = l.notification_id);

@@ -15,7 +15,7 @@ create function pg_temp.settled(p_outcomes jsonb) returns setof text language sq
     to_char((s.outcome).finished_at at time zone 'UTC', '"finished" DD HH24:MI'),
     to_char((s.outcome).captured_at at time zone 'UTC', '"seen" DD HH24:MI'))
   from tocsin_internal.settle_outcomes(array(
-    select (n, 's', case when o ? 'run' then o ->> 'run' else '1' end, 'p',
+    select row(n, 's', case when o ? 'run' then o ->> 'run' else '1' end, 'p',
       coalesce(o ->> 'flow', 'f'), coalesce(o ->> 'outcome', 'succeeded'), o ->> 'sign',
       o ->> 'signal', (o ->> 'move')::boolean, '2026-03-' || (o ->> 'started'),
       '2026-03-' || (o ->> 'finished'), '2026-03-' || coalesce(o ->> 'seen', '04 15:00Z')
