@@ -3,7 +3,7 @@
 //
 // The hour is made up, step by step, with the time as an argument and a vacuum where autovacuum would
 // have come. Each variant has a database of its own, and is asked when its hour is over.
-// TOCSIN_BENCH_BEATS makes the second hour shorter: 360 is half of one.
+// TOCSIN_BENCH_BEATS gives the second hour fewer beats than 720: 120 is one each half minute.
 
 import pg from "pg";
 import { withClient } from "../dev/database.ts";
