@@ -1,16 +1,15 @@
 // What admission costs an event, from the stored failure to its decision, its notification and its
 // deliveries. Budget: 1 ms an event.
-//   node bench/admission.ts
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type pg from "pg";
-import { applyMigrations, bootstrapDatabase, withClient } from "../dev/database.ts";
-import { repository } from "../dev/paths.ts";
-import { startPostgres, superuser } from "../dev/postgres.ts";
-import { median } from "./measure.ts";
+import { withClient } from "../dev/database.ts";
+import { cpuOf, median, type Options, type Result, type Suite, withServer } from "./measure.ts";
 
-const rounds = Number(process.env["TOCSIN_BENCH_ROUNDS"] ?? 7);
+export const admissionSuite: Suite = {
+  name: "admission",
+  description: "what deciding a stored failure costs, with its notification and deliveries",
+  run: measureAll,
+};
 
 type Scenario = {
   name: string;
@@ -71,8 +70,13 @@ async function prepare(client: pg.Client): Promise<void> {
     select 'severe', channel_id, 'high', 'billing-*' from tocsin.alert_channels`);
 }
 
-/** One batch, in a transaction that is undone. Returns milliseconds for each decision. */
-async function measure(client: pg.Client, scenario: Scenario, at: string): Promise<number> {
+/** One batch, in a transaction that is undone: milliseconds for each decision. */
+async function measure(
+  client: pg.Client,
+  pid: number,
+  scenario: Scenario,
+  at: string,
+): Promise<{ ms: number; cpu: number }> {
   await client.query("begin");
   try {
     await client.query(
@@ -89,6 +93,7 @@ async function measure(client: pg.Client, scenario: Scenario, at: string): Promi
        from generate_series(1, $2::int) as n`,
       [at, scenario.events, scenario.workflows],
     );
+    const cpuBefore = cpuOf(pid);
     const began = process.hrtime.bigint();
     await client.query(
       `select tocsin_internal.admit_errors(array(
@@ -96,6 +101,7 @@ async function measure(client: pg.Client, scenario: Scenario, at: string): Promi
       [at],
     );
     const milliseconds = Number(process.hrtime.bigint() - began) / 1e6;
+    const cpu = (cpuOf(pid) - cpuBefore) * 1000;
     const { rows } = await client.query<{ decisions: number }>(
       "select count(*)::int as decisions from tocsin.alert_logs where decided_at = $1",
       [at],
@@ -104,48 +110,41 @@ async function measure(client: pg.Client, scenario: Scenario, at: string): Promi
     if (rows[0]?.decisions !== expected) {
       throw new Error(`${scenario.name}: ${rows[0]?.decisions} decisions instead of ${expected}`);
     }
-    return milliseconds / expected;
+    return { ms: milliseconds / expected, cpu: cpu / expected };
   } finally {
     await client.query("rollback");
   }
 }
 
-const server = await startPostgres({ unsafe: false });
-try {
-  await bootstrapDatabase(server.url(superuser));
-  await applyMigrations(server.url());
-  const results = await withClient(server.url(), async (client) => {
-    await prepare(client);
-    const all = [];
-    for (const scenario of scenarios) {
-      const samples: number[] = [];
-      for (let round = 0; round <= rounds; round++) {
-        const sample = await measure(client, scenario, `2026-03-04 10:0${round % 10}Z`);
-        if (round > 0) samples.push(sample); // the first compiles
+async function measureAll(options: Options): Promise<Result[]> {
+  const rounds = options.rounds ?? 7;
+  return withServer((server) =>
+    withClient(server.url(), async (client) => {
+      await prepare(client);
+      const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+      const pid = rows[0]?.pid ?? 0;
+      const results: Result[] = [];
+      for (const { name, description, ...rest } of scenarios) {
+        if (options.only.length > 0 && !options.only.some((part) => name.includes(part))) continue;
+        const samples = [];
+        for (let round = 0; round <= rounds; round++) {
+          const at = `2026-03-04 10:${String(round).padStart(2, "0")}Z`;
+          const sample = await measure(client, pid, { name, description, ...rest }, at);
+          if (round > 0) samples.push(sample); // the first compiles
+        }
+        const ms = median(samples.map((sample) => sample.ms));
+        const cpu = median(samples.map((sample) => sample.cpu));
+        const unit = "ms an event and setting";
+        const budget = rest.budget === null ? undefined : `<= ${rest.budget} ms`;
+        console.log(
+          `\n${name}: ${description}\n  ${ms.toFixed(3)} ${unit}   CPU ${cpu.toFixed(3)} ms` +
+            (budget === undefined ? "" : `   (budget: ${budget})`),
+        );
+        const result = { scenario: name, description, variant: "tocsin", unit, median: ms };
+        const figures = { ...result, ratio: 1, cpu, rounds };
+        results.push(budget === undefined ? figures : { ...figures, budget });
       }
-      const result = {
-        scenario: scenario.name,
-        unit: "ms an event and setting",
-        median: median(samples),
-        budget: scenario.budget,
-        rounds,
-      };
-      all.push(result);
-      console.log(
-        `${scenario.name}: ${scenario.description}\n  ${result.median.toFixed(4)} ${result.unit}` +
-          (result.budget === null
-            ? ""
-            : `   (budget: ${result.budget}, ${result.median <= result.budget ? "kept" : "BROKEN"})`),
-      );
-    }
-    return all;
-  });
-  const directory = join(repository, "bench/results");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "admission.json"), `${JSON.stringify(results, null, 2)}\n`);
-  console.log("\nWritten to bench/results/admission.json");
-  if (results.some(({ median: ms, budget }) => budget !== null && ms > budget))
-    process.exitCode = 1;
-} finally {
-  await server.stop();
+      return results;
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 // All suites, in the order in which `npm run bench` runs them.
 
+import { admissionSuite } from "./admission.ts";
 import { captureSuite } from "./capture.ts";
 import { deliverSuite } from "./deliver.ts";
 import { ingestSuite } from "./ingest.ts";
@@ -15,4 +16,5 @@ export const suites: Suite[] = [
   snapshotSuite,
   deliverSuite,
   ingestSuite,
+  admissionSuite,
 ];
