@@ -76,10 +76,12 @@ language plpgsql set search_path = ''
 as $$
 declare
   v_error tocsin_internal.reported_errors := p_error;
-  v_own constant tocsin_internal.own_redaction :=
-    tocsin_internal.own_redaction(coalesce(p_error.project_id, ''));
+  v_own tocsin_internal.own_redaction;
   v_texts text[];
 begin
+  if exists (select from tocsin.redaction_rules where is_enabled) then
+    v_own := tocsin_internal.own_redaction(coalesce(p_error.project_id, ''));
+  end if;
   if p_only_own and v_own.patterns is null then
     return p_error;
   end if;

@@ -40,8 +40,9 @@ comment on function tocsin_internal.clean_report(tocsin_internal.reported_errors
   'A reported error as it may be written: redacted, within its bounds, with an id and a time.';
 
 create function tocsin_internal.append_report(p_error tocsin_internal.reported_errors) returns void
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
   insert into tocsin_internal.reported_errors (is_seen, is_redacted, error_id, timestamp, origin,
     source, error_type, severity, project_id, workflow_id, workflow_name, run_id, node, attempt,
     user_id, component, environment, release, exception, sqlstate, http_status, message, stack,
@@ -50,7 +51,8 @@ as $$
     p_error.source, p_error.error_type, p_error.severity, p_error.project_id, p_error.workflow_id,
     p_error.workflow_name, p_error.run_id, p_error.node, p_error.attempt, p_error.user_id,
     p_error.component, p_error.environment, p_error.release, p_error.exception, p_error.sqlstate,
-    p_error.http_status, p_error.message, p_error.stack, p_error.metadata)
+    p_error.http_status, p_error.message, p_error.stack, p_error.metadata);
+end
 $$;
 
 comment on function tocsin_internal.append_report(tocsin_internal.reported_errors) is
