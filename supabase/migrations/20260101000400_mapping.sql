@@ -1,8 +1,7 @@
 -- Mapping: how watch_runs() finds out which column is what and which status means what.
 --
 -- A mapping is a jsonb of resolved facts that the generators of the next files turn into static
--- code. It comes from, in this order: the options given, the preset, the names that people commonly
--- give to such columns and statuses. Keys of a mapping:
+-- code. It comes from, in this order: the options given, the preset, common names. Its keys:
 --   run_id, project_id, workflow_id, status, started_at, finished_at, error, node
 --                                               columns, or null
 --   succeeded, failed, canceled, timed_out      arrays of status values, as text

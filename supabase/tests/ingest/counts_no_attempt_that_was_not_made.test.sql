@@ -17,7 +17,8 @@ select bag_eq($$select read_ct, vt <= clock_timestamp(), count(*)::int
 select is((select count(*)::int from tocsin_internal.claimed_failures), 5,
   'The others are still claimed.');
 select is(tocsin_internal.ingest(), 5::bigint, 'They are ingested,');
-select is(tocsin_internal.claim_failures(), 10::bigint, 'and what was given back is claimed again.');
+select is(tocsin_internal.claim_failures(), 10::bigint,
+  'and what was given back is claimed again.');
 
 select * from finish();
 rollback;
