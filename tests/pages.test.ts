@@ -134,7 +134,7 @@ test(
         await email.getByRole("heading", { name: "order-import failed" }).waitFor();
         // as text: markup in an error is never markup in the email
         await email
-          .getByText("HTTP 502 Bad Gateway from <b>https://api.shop.example</b>")
+          .getByText("HTTP 502 Bad Gateway from <b>https://api.shop.example</b>", { exact: true })
           .waitFor();
         const button = email.getByRole("link", { name: "Open the run" });
         assert.equal(await button.getAttribute("href"), link);

@@ -26,7 +26,7 @@ const rules: readonly (readonly [RegExp, string])[] = [
   // limits where the database has none: an endless text would be looked at again from each place
   [/(\b[a-z][a-z0-9+.-]{0,100}:\/\/[^\s:/@]*):[^\s/]+@/gi, "$1:[redacted:password]@"],
   [
-    /(authorization(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?)(?!bearer|basic|\[redacted)(?:[a-z0-9-]+\s+)?(?=[^\s"',;]{0,500}[0-9])[^\s"',;\\]{8,}/gi,
+    /(authorization(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?(?:(?:token|oauth|digest|negotiate|ntlm|sharedkey|api-?key|aws4-hmac-sha256)\s+)?)(?!bearer|basic|\[redacted)(?:[a-z0-9-]+\s+)?(?=[^\s"',;]{0,500}[0-9])[^\s"',;\\]{8,}/gi,
     "$1[redacted:credentials]",
   ],
   [
