@@ -6,6 +6,9 @@
 -- pgmq is required. pg_cron, pg_net and Vault are taken where the server has them: their absence
 -- must not fail the host's own migrations, and `tocsin.doctor()` names what is missing.
 --
+-- What reads or decides much in one statement has jit = off: its plans are priced as if the batch
+-- were large, and compiling them takes longer than running them.
+--
 -- SECURITY DEFINER functions: none.
 
 create extension if not exists pgmq;

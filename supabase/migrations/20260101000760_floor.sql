@@ -69,7 +69,7 @@ comment on function tocsin_internal.lower_floor(timestamptz) is
 
 create function tocsin_internal.raise_floor(p_now timestamptz default clock_timestamp())
 returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_step constant int := 10000;

@@ -163,7 +163,7 @@ comment on function tocsin_internal.set_one_aside(text, text, timestamptz) is
 
 create function tocsin_internal.roll_up(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '2 seconds';

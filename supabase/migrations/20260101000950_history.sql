@@ -88,7 +88,7 @@ create function tocsin.run_metrics_history(
   duration_ms_avg double precision, duration_ms_min double precision,
   duration_ms_max double precision, duration_ms_p50 double precision,
   duration_ms_p95 double precision, duration_ms_p99 double precision, resolution interval)
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_wanted constant int := tocsin_internal.minutes_of_bucket(p_bucket);

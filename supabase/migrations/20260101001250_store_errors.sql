@@ -298,7 +298,7 @@ comment on function tocsin_internal.new_errors(tocsin_internal.reported_errors[]
 create function tocsin_internal.store_errors(
   p_errors tocsin_internal.reported_errors[], p_now timestamptz
 ) returns uuid[]
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_new tocsin_internal.reported_errors[] := tocsin_internal.new_errors(p_errors, p_now);

@@ -116,7 +116,7 @@ comment on function tocsin_internal.give_back_failures(bigint[], int, boolean) i
 
 create function tocsin_internal.claim_failures(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_left int;
@@ -222,7 +222,7 @@ comment on function tocsin_internal.ingest_some(tocsin_internal.claimed_failures
 
 create function tocsin_internal.ingest(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '2 seconds';

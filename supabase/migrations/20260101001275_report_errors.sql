@@ -125,7 +125,7 @@ create function tocsin.report_errors(
   p_events json, p_ingest_key text default null, p_environment text default null,
   p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
   v_answer jsonb := '{"status": 202}';

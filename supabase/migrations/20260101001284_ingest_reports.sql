@@ -62,7 +62,7 @@ comment on function tocsin_internal.ingest_some_reports(tocsin_internal.reported
 
 create function tocsin_internal.ingest_reports(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '2 seconds';

@@ -41,7 +41,7 @@ create function tocsin.error_rate_history(
   p_time_zone text default 'UTC', p_now timestamptz default clock_timestamp()
 ) returns table (bucket_at timestamptz, error_count bigint, low_count bigint, medium_count bigint,
   high_count bigint, errors_per_minute double precision, resolution interval)
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_wanted constant int := tocsin_internal.minutes_of_bucket(p_bucket);
@@ -117,7 +117,7 @@ create function tocsin.page_errors(
   p_limit int default 50, p_after_timestamp timestamptz default null,
   p_after_error_id uuid default null
 ) returns json
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_page json;
@@ -185,7 +185,7 @@ create function tocsin.page_error_groups(
   p_after_value double precision default null, p_after_group_id uuid default null,
   p_now timestamptz default clock_timestamp()
 ) returns json
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_page json;

@@ -64,7 +64,7 @@ create function tocsin.read_error_metrics(
   p_limit int default 50, p_after_timestamp timestamptz default null,
   p_after_error_id uuid default null, p_now timestamptz default clock_timestamp()
 ) returns json
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_counts json;

@@ -155,7 +155,7 @@ comment on column tocsin_internal.forwardable_errors.event_id is
 
 create function tocsin_internal.queue_forwardings(p_error_ids uuid[], p_now timestamptz)
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_count bigint;

@@ -73,7 +73,7 @@ create function tocsin.claim_forwardings(
   p_now timestamptz default clock_timestamp()
 ) returns table (forwarder text, error_id uuid, project_id text, event_id uuid, attempt int,
   error jsonb)
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
   v_claimed tocsin.forwardings[];

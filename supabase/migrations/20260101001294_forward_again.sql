@@ -49,7 +49,7 @@ create function tocsin.forward_errors(
   p_forwarder text, p_from timestamptz, p_to timestamptz default clock_timestamp(),
   p_now timestamptz default clock_timestamp()
 ) returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_count bigint;

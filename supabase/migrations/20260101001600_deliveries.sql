@@ -217,7 +217,7 @@ comment on function tocsin_internal.give_up_deliveries(timestamptz) is
 
 create function tocsin_internal.queue_deliveries(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_lost tocsin.deliveries;

@@ -91,7 +91,7 @@ create function tocsin.claim_deliveries(
 ) returns table (delivery_id uuid, attempt int, earlier_attempts int, channel_id uuid,
   channel_kind tocsin.channel_kind, channel_name text, channel_config jsonb,
   channel_secrets text[], created_at timestamptz, wait_ms int, template text, notification jsonb)
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
   v_lease_until constant timestamptz :=
@@ -241,7 +241,7 @@ comment on function tocsin.record_attempt(uuid, int, text, timestamptz, timestam
   'TC014.';
 
 create function tocsin.record_attempts(p_attempts jsonb) returns text[]
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
   v_attempt record;

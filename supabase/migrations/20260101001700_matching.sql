@@ -48,7 +48,7 @@ comment on function tocsin_internal.event_settings(text[]) is
 create function tocsin_internal.match_errors(p_error_ids uuid[], p_ingested_at timestamptz)
 returns table (occurrence tocsin_internal.occurrence, reason text)
 -- the planner takes a batch of a thousand for one row, and would join it a million times
-language plpgsql stable set search_path = '' set enable_nestloop = off
+language plpgsql stable set search_path = '' set jit = off set enable_nestloop = off
 as $$
 begin
   return query

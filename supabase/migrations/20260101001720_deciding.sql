@@ -297,7 +297,7 @@ comment on function tocsin_internal.decide_for(tocsin.alert_settings, tocsin_int
 create function tocsin_internal.admit_occurrences(
   p_occurrences tocsin_internal.occurrence[], p_now timestamptz
 ) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_one record;
@@ -333,7 +333,7 @@ comment on function tocsin_internal.admit_occurrences(tocsin_internal.occurrence
   'Decides occurrences, each for its setting: one row in alert_logs for each.';
 
 create function tocsin_internal.admit_errors(p_error_ids uuid[], p_now timestamptz) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_occurrences tocsin_internal.occurrence[];

@@ -98,7 +98,7 @@ comment on function tocsin_internal.end_windows_of(tocsin_internal.occurrence[],
 
 create function tocsin_internal.close_windows(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '2 seconds';

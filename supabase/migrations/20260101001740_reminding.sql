@@ -82,7 +82,7 @@ comment on function tocsin_internal.due_reminders(tocsin.alert_settings, timesta
 
 create function tocsin_internal.remind(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_setting tocsin.alert_settings;

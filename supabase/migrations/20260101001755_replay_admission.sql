@@ -7,7 +7,7 @@ create function tocsin_internal.replay_admission(
   p_until timestamptz default null
 ) returns table (at timestamptz, what text, decision tocsin.decision, reason text, purpose text,
   title text, event_id uuid, notification_id uuid)
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_periods constant tocsin.quiet_periods[] :=

@@ -7,7 +7,7 @@
 create function tocsin.explain_run(p_run_id text, p_source_id text default null)
 returns table (at timestamptz, step text, story text, setting_name text, channel_name text,
   details jsonb)
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   with event as materialized (
     select e.* from tocsin.error_metrics e

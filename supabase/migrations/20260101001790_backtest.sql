@@ -37,7 +37,7 @@ create function tocsin.backtest(
   p_setting jsonb, p_from timestamptz default null, p_to timestamptz default null,
   p_time_zone text default 'UTC', p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_setting constant tocsin.alert_settings := tocsin_internal.imagine_setting(p_setting);
@@ -112,7 +112,7 @@ create function tocsin.backtest_setting(
   p_setting_id uuid, p_from timestamptz default null, p_to timestamptz default null,
   p_time_zone text default 'UTC', p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_setting tocsin.alert_settings;

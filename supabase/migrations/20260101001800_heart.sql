@@ -19,7 +19,7 @@ comment on function tocsin_internal.stage_names() is 'The stages of the heart, i
 
 create function tocsin_internal.ring_doorbell(p_now timestamptz default clock_timestamp())
 returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_url text;
@@ -65,7 +65,7 @@ comment on function tocsin_internal.ring_doorbell(timestamptz) is
 create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()
 ) returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_began constant timestamptz := clock_timestamp();

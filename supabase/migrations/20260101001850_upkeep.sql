@@ -173,7 +173,7 @@ comment on function tocsin_internal.run_upkeep_step(text, timestamptz, int) is
 
 create function tocsin_internal.maintain(p_now timestamptz default clock_timestamp())
 returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set jit = off
 as $$
 declare
   v_batch constant int := 10000;

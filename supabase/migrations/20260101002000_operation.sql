@@ -40,7 +40,7 @@ comment on function tocsin_internal.ensure_doorbell_token() is
 
 create function tocsin_internal.findings(p_now timestamptz)
 returns table (check_name text, status text, detail text, hint text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
   v_check text;

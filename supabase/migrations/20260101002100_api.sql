@@ -26,7 +26,7 @@ create function tocsin.read_workflow_metrics(
   p_project_id text default null, p_source_id text default null, p_time_zone text default 'UTC',
   p_now timestamptz default clock_timestamp()
 ) returns json
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_totals json;
@@ -74,7 +74,7 @@ create function tocsin.page_run_metrics_summary(
   p_after_project_id text default null, p_after_source_id text default null,
   p_now timestamptz default clock_timestamp()
 ) returns json
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   -- After a row, not after a number of rows: one that moves meanwhile moves no other to a page that
   -- is read already, or past it. One row more than the page tells whether there is a next.
@@ -115,7 +115,7 @@ create function tocsin.scrape_metrics(
   p_limit int default 10000, p_project_id text default null, p_source_id text default null,
   p_with_durations boolean default true, p_now timestamptz default clock_timestamp()
 ) returns json
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
   v_workflows json;
