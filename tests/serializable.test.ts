@@ -88,7 +88,10 @@ const outcome = ({ random }: Writer): string => (random() < 0.3 ? "failed" : "su
 /** A longer transaction meets a few more: half as many, and three standard deviations of luck. */
 function assertNoMoreThan(beside: Tally, without: Tally): void {
   const luck = Math.max(10, 3 * Math.sqrt(without.failed + beside.failed));
-  assert.ok(beside.failed <= 1.5 * without.failed + luck, `${percent(beside)}, ${percent(without)}`);
+  assert.ok(
+    beside.failed <= 1.5 * without.failed + luck,
+    `${percent(beside)}, ${percent(without)}`,
+  );
 }
 
 test("writers that read nothing of their own never fail", async () => {
