@@ -108,10 +108,11 @@ as $$
     -- anything else that it left
     select 'count', outcome_id, source_id, run_id, project_id, workflow_id, outcome, -1, signal,
       is_move, started_at,
-      case when follows_end then before_finished_at when is_remembered then m_finished_at
-        else finished_at end,
-      case when follows_end then before_captured_at when is_remembered then m_captured_at
-        else captured_at end
+      -- the memory is of the end that the first of them leaves: one between them was told plainly
+      case when follows_end then before_finished_at
+        when is_remembered and follows_end is null then m_finished_at else finished_at end,
+      case when follows_end then before_captured_at
+        when is_remembered and follows_end is null then m_captured_at else captured_at end
     from held where sign = -1 and not (is_held and is_failure)
       and case when is_signaled and is_failure then coalesce(is_told, false) else is_counted end
     union all
