@@ -23,7 +23,11 @@ mkdirSync(directory, { recursive: true });
 for (const suite of chosen) {
   console.log(`\n== ${suite.name}: ${suite.description}`);
   const results = await suite.run({ only, rounds });
-  if (results.length === 0) continue;
+  if (results.length === 0) {
+    console.error(`No scenario of ${suite.name} has a name with ${only.join(" or ")} in it.`);
+    process.exitCode = 1;
+    continue;
+  }
   const file = join(directory, `${suite.name}.json`);
   const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? "unknown" };
   const kept =

@@ -57,10 +57,20 @@ export async function applyMigrations(ownerUrl: string, files = migrationFiles()
   for (const file of files) await runFile(ownerUrl, file);
 }
 
-/** Runs a file as one transaction; a failure names the file, the line and the text there. */
-export async function runFile(url: string, file: string): Promise<void> {
+/**
+ * Runs a file as one transaction, under settings of the session; a failure names the file, the line
+ * and the text there.
+ */
+export async function runFile(
+  url: string,
+  file: string,
+  settings: Record<string, string> = {},
+): Promise<void> {
   const text = readFileSync(file, "utf8");
   await withClient(url, async (client) => {
+    for (const [name, value] of Object.entries(settings)) {
+      await client.query("select set_config($1, $2, false)", [name, value]);
+    }
     try {
       await client.query(text);
     } catch (error) {

@@ -1,5 +1,5 @@
 // The demo workload: a workflow engine like MeshHook at work, so that there is something to watch.
-// A run every second or two; about one in twelve fails, the first one within a second.
+// A run every six seconds; about one in sixteen fails, the first one within a second.
 //
 // It writes what MeshHook's worker writes, in its order: an event for each step and each attempt,
 // and at the end the run's status. Like that worker it never sets a run to failed: a step that has
@@ -49,8 +49,8 @@ export async function startDemo(options: DemoOptions): Promise<Worker> {
       .finally(() => running.delete(run));
     running.add(run);
   };
-  const everyMs = options.everyMs ?? 1_500;
-  const failureRate = options.failureRate ?? 0.08;
+  const everyMs = options.everyMs ?? 6_000;
+  const failureRate = options.failureRate ?? 0.06;
   const loop = (async () => {
     start("step fails");
     while (!stopping.signal.aborted) {

@@ -34,6 +34,8 @@ export type StackOptions = {
   usualPorts?: boolean;
   /** The demo's tables, settings and workload: supabase/seed.sql and dev/demo.ts. */
   demo?: boolean;
+  /** True: the demo has had 30 days, with an incident yesterday. Takes some seconds, once. */
+  history?: boolean;
   /** False: the demo without its workload. */
   workload?: boolean;
   /** Function secrets besides those that the stack needs itself. */
@@ -113,7 +115,10 @@ async function startParts(
     warnings.push("The database has tables with the names of the demo's: the demo is left out.");
   }
   // At each start: it adds what is missing, the partitions of new months for one.
-  if (demo) await runFile(database.ownerUrl, seedFile);
+  if (demo) {
+    if (options.history) progress("Making the demo's tables and, at the first start, its past");
+    await runFile(database.ownerUrl, seedFile, { "demo.history": options.history ? "on" : "off" });
+  }
 
   const { inbox, receiver } = await startReceivers(options, database.ownerUrl);
   stops.push(inbox.stop, receiver.stop);

@@ -32,6 +32,7 @@ const starting = startStack({
   keys: readKeys(),
   usualPorts: true,
   demo: !values["no-demo"],
+  history: true,
   progress: say,
   log: say,
 });
