@@ -52,7 +52,7 @@ test("every function secret that is read is in the reference, and no other", () 
 test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
   const raised = mentioned(
     find("supabase/migrations/*.sql"),
-    /(?:errcode = '|"code": "|'code', ')(TC\d{3})/g,
+    /(?:errcode = '|"code": "|'code', '|refusal\(\d+, ')(TC\d{3})/g,
   );
   const listed = mentioned(["docs/reference/errors.md"], /^\| `(TC\d{3})`/gm);
   assert.ok(raised.length > 10);

@@ -47,7 +47,8 @@ begin
     source, error_type, severity, project_id, workflow_id, workflow_name, run_id, node, attempt,
     user_id, component, environment, release, exception, sqlstate, http_status, message, stack,
     metadata)
-  values (p_error.is_seen, p_error.is_redacted, p_error.error_id, p_error.timestamp, 'report',
+  values (p_error.is_seen, p_error.is_redacted, p_error.error_id, p_error.timestamp,
+    coalesce(p_error.origin, 'report'),
     p_error.source, p_error.error_type, p_error.severity, p_error.project_id, p_error.workflow_id,
     p_error.workflow_name, p_error.run_id, p_error.node, p_error.attempt, p_error.user_id,
     p_error.component, p_error.environment, p_error.release, p_error.exception, p_error.sqlstate,

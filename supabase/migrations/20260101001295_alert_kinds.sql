@@ -131,16 +131,37 @@ as $$ select string_agg(c, ', ') from jsonb_array_elements_text(p_parameter -> '
 
 comment on function tocsin_internal.list_choices(jsonb) is 'The choices of a parameter, in words.';
 
+create function tocsin_internal.parameter_faults(p_kind text, p_given jsonb)
+returns table (place bigint, name text, fault text)
+language sql stable set search_path = ''
+as $$
+  select 0, null::text, 'is an object' where jsonb_typeof(p_given) is distinct from 'object'
+  union all
+  select 0, g.key, 'is not known'
+  from jsonb_each(case when jsonb_typeof(p_given) = 'object' then p_given else '{}' end) as g
+  where exists (select from tocsin.alert_kinds k where k.kind = p_kind) and not exists (
+    select from tocsin.alert_kinds k, jsonb_array_elements(k.parameters) as p (item)
+    where k.kind = p_kind and item ->> 'name' = g.key)
+  union all
+  select f.place, f.name, f.fault from (
+    select p.place, item ->> 'name' as name,
+      tocsin_internal.say_parameter_fault(item, p_given -> (item ->> 'name')) as fault
+    from tocsin.alert_kinds k, jsonb_array_elements(k.parameters) with ordinality as p (item, place)
+    where k.kind = p_kind
+  ) as f
+  where f.fault is not null
+$$;
+
+comment on function tocsin_internal.parameter_faults(text, jsonb) is
+  'What is wrong with the parameters of a setting of this kind: of each its name and, in words that '
+  'follow it, what; without a name: they are no object.';
+
 create function tocsin_internal.complete_parameters(p_kind text, p_given jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_known constant jsonb := (select parameters from tocsin.alert_kinds where kind = p_kind);
-  v_parameter jsonb;
-  v_name text;
-  v_fault text;
-  v_all jsonb := '{}';
-  v_faults text[] := '{}';
+  v_faults text;
 begin
   if v_known is null then
     -- the foreign key says so better
@@ -149,29 +170,18 @@ begin
     raise exception 'The parameters of a setting are an object' using errcode = 'TC040',
       hint = 'Write {"threshold": 5}, or {} for the defaults.';
   end if;
-  for v_name in select k from jsonb_object_keys(p_given) as k loop
-    if not exists (select from jsonb_array_elements(v_known) as p (item)
-      where item ->> 'name' = v_name)
-    then
-      v_faults := v_faults || format('"%s" is not known', v_name);
-    end if;
-  end loop;
-  for v_parameter in select item from jsonb_array_elements(v_known) as p (item) loop
-    v_name := v_parameter ->> 'name';
-    v_fault := tocsin_internal.say_parameter_fault(v_parameter, p_given -> v_name);
-    if v_fault is not null then
-      v_faults := v_faults || format('"%s" %s', v_name, v_fault);
-    end if;
-    v_all := v_all || jsonb_build_object(v_name,
-      coalesce(p_given -> v_name, v_parameter -> 'default'));
-  end loop;
-  if v_faults <> '{}' then
-    raise exception 'Parameters of %: %', p_kind, array_to_string(v_faults, '; ')
+  select string_agg(format('"%s" %s', f.name, f.fault), '; ' order by f.place, f.name) into v_faults
+  from tocsin_internal.parameter_faults(p_kind, p_given) as f;
+  if v_faults is not null then
+    raise exception 'Parameters of %: %', p_kind, v_faults
       using errcode = 'TC040', hint = 'This kind knows: ' || coalesce((
         select string_agg(item ->> 'name', ', ') from jsonb_array_elements(v_known) as p (item)),
         'none') || '. tocsin.alert_kinds describes each.';
   end if;
-  return v_all;
+  return coalesce((
+    select jsonb_object_agg(item ->> 'name', coalesce(p_given -> (item ->> 'name'),
+      item -> 'default'))
+    from jsonb_array_elements(v_known) as p (item)), '{}');
 end
 $$;
 

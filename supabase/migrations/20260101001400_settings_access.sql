@@ -112,6 +112,7 @@ revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.channel_secret(uuid) from public, anon, service_role;
 grant execute on function tocsin.channel_secret(uuid) to authenticated;
 grant execute on function tocsin_internal.complete_parameters(text, jsonb),
+  tocsin_internal.parameter_faults(text, jsonb),
   tocsin_internal.say_parameter_fault(jsonb, jsonb), tocsin_internal.list_choices(jsonb)
   to authenticated, service_role;
 grant execute on function tocsin_internal.reveal_channel_secret(uuid) to authenticated;

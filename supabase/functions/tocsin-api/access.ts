@@ -82,6 +82,20 @@ export function asReporter(
   };
 }
 
+/** For the project's own servers, which hold its secret key. */
+export function asService(env: Env, handle: Handle): Handle {
+  return async (context) => {
+    const { headers, body } = context.request;
+    const given = bearerOf(context.request) ?? headers.get("apikey") ?? "";
+    if (readSecretKeys(env).some((key) => isSame(given, key))) return handle(context);
+    await body?.cancel();
+    throw unauthorized(
+      "This route is for the project's own servers.",
+      "Send Authorization: Bearer <the project's secret key>, from a server and never a browser.",
+    );
+  };
+}
+
 function bearerOf(request: Request): string | undefined {
   const header = request.headers.get("authorization") ?? "";
   if (header.length > longestToken) return undefined;

@@ -4,7 +4,7 @@
  */
 export const corsHeaders = {
   "access-control-allow-origin": "*",
-  "access-control-expose-headers": "etag, retry-after",
+  "access-control-expose-headers": "etag, location, retry-after",
 };
 
 const requestHeaders = [

@@ -1,7 +1,8 @@
 /** Whatever is thrown becomes an answer here, in the one shape and without anything of the inside. */
 import { DataApiError } from "../_shared/data_api.ts";
 import { ConfigurationError } from "../_shared/env.ts";
-import { type ErrorBody, errorResponse, type Issue } from "../_shared/http.ts";
+import type { z } from "zod";
+import { type ErrorBody, errorResponse, type Issue, issuesOf } from "../_shared/http.ts";
 import { BodyError } from "../_shared/json_body.ts";
 import { type Log, messageOf } from "../_shared/log.ts";
 
@@ -27,6 +28,20 @@ export function invalidQuery(issues: Issue[]): ApiError {
     code: "invalid_query",
     message: "The query cannot be answered: each issue names a parameter and what is allowed.",
     issues,
+  });
+}
+
+/** Each issue names a field; a field that is not known has an issue of its own. */
+export function invalidBody(error: z.ZodError): ApiError {
+  const issues: { path: PropertyKey[]; message: string }[] = error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: "It is not known." }))
+      : [issue],
+  );
+  return new ApiError(400, {
+    code: "invalid_body",
+    message: "The body cannot be used: each issue names a field and what is allowed.",
+    issues: issuesOf({ issues }),
   });
 }
 
@@ -107,7 +122,7 @@ function ofDatabase({ caller, status, code, message, hint }: DataApiError): ApiE
       return new ApiError(403, {
         code: "forbidden",
         message: "The database refuses this to the role in the token.",
-        hint: "Only the role authenticated, that of signed-in users, may read metrics.",
+        hint: "Only the role authenticated, that of signed-in users, may ask this.",
       });
     }
     return unavailable(

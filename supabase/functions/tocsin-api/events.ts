@@ -30,7 +30,8 @@ function wholeNumber(min: number, max: number) {
     .nullish();
 }
 
-const fields = {
+/** The fields of an error, by what each can be. */
+export const eventFields = {
   error_id: z
     .string({ error: "A uuid." })
     .regex(/^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i, { error: "A uuid." })
@@ -58,7 +59,7 @@ const fields = {
 };
 
 const eventSchema = z
-  .looseObject(fields, { error: "An object." })
+  .looseObject(eventFields, { error: "An object." })
   .refine(({ message, exception }) => isSaid(message) || isSaid(exception), {
     path: ["message"],
     error: "It is needed, or an exception.",
@@ -85,5 +86,5 @@ export function readEvent(given: unknown): ReadEvent {
 /** What the database says of an item, as an issue of the field that it begins with. */
 export function issueOfReason(reason: string): Issue {
   const [first = ""] = reason.split(" ");
-  return { path: first in fields ? first : "", message: reason };
+  return { path: first in eventFields ? first : "", message: reason };
 }

@@ -1,12 +1,16 @@
 /**
- * tocsin-api: metrics and errors for people, under their own row-level security; metrics for
- * scrapers, with a token of their own; and errors from workers, with an ingest key. Whoever is asked for is decided at the route (`access.ts`); everything else
- * that is the same for all routes is here: paths, methods, CORS and the shape of errors.
+ * tocsin-api: metrics, errors and alert settings for people, under their own row-level security;
+ * metrics for scrapers, with a token of their own; errors from workers, with an ingest key; and
+ * alerts from the project's own servers, with its secret key. Whoever is asked for is decided at the
+ * route (`access.ts`); everything else that is the same for all routes is here: paths, methods, CORS
+ * and the shape of errors.
  */
 import { corsHeaders, preflight } from "./cors.ts";
 import type { Deps } from "./deps.ts";
 import { ApiError, toResponse } from "./errors.ts";
 import { createRouter, type Match, pathInFunction } from "./router.ts";
+import { alertSettingsRoutes } from "./routes/alert_settings.ts";
+import { alertTriggerRoutes } from "./routes/alert_trigger.ts";
 import { errorEventsRoutes } from "./routes/error_events.ts";
 import { errorMetricsRoutes } from "./routes/error_metrics.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -22,6 +26,8 @@ export function createHandler(deps: Deps): (request: Request) => Promise<Respons
     ...openMetricsRoutes(deps),
     ...errorEventsRoutes(deps),
     ...errorMetricsRoutes(deps),
+    ...alertSettingsRoutes(deps),
+    ...alertTriggerRoutes(deps),
   ]);
   return async (request) => {
     const answer = await answerTo(request, route).catch((error) => toResponse(error, deps.log));

@@ -15,6 +15,7 @@ $$, array[
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
   'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',
   'tocsin.unsubscribe(text,timestamp with time zone)',
+  'tocsin.trigger_alert(jsonb,text,text,timestamp with time zone)',
   'tocsin.check_doorbell(text)',
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',
   'tocsin.record_attempt(uuid,integer,text,timestamp with time zone,timestamp with time zone,'

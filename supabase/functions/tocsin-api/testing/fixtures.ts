@@ -161,3 +161,40 @@ export const errorCount = {
   high_count: 1,
   resolution: "15m",
 };
+
+export function settingRow() {
+  return {
+    setting_id: "00000000-0000-4000-8000-000000000001",
+    name: "Imports",
+    kind: "failure_rate",
+    project_id: "shop",
+    workflow_id: null,
+    level: "project",
+    parameters: { threshold: 5 },
+    severity: "high",
+    replaces_general: false,
+    evaluation_interval: "00:01:00",
+    for_duration: "00:00:00",
+    keep_firing_for: "00:00:00",
+    on_no_data: "keep",
+    notify_resolved: true,
+    group_by: "workflow",
+    group_wait: null,
+    throttle_limit: 1,
+    throttle_window: "00:05:00",
+    repeat_interval: "04:00:00",
+    template: null,
+    is_enabled: true,
+    created_at: "2026-11-21T10:00:00.123456+01:00",
+    updated_at: "2026-11-21T10:00:00.654321+01:00",
+    channels: [
+      {
+        channel_id: "00000000-0000-4000-8000-0000000000c1",
+        name: "mail",
+        kind: "email",
+        is_enabled: true,
+        after_interval: "00:15:00",
+      },
+    ],
+  };
+}
