@@ -153,8 +153,8 @@ as $$
 $$;
 
 comment on function tocsin_internal.parameter_faults(text, jsonb) is
-  'What is wrong with the parameters of a setting of this kind: of each its name and, in words that '
-  'follow it, what; without a name: they are no object.';
+  'What is wrong with the parameters of a setting of this kind: of each its name and, in words '
+  'that follow it, what; without a name: they are no object.';
 
 create function tocsin_internal.complete_parameters(p_kind text, p_given jsonb) returns jsonb
 language plpgsql stable set search_path = ''

@@ -57,7 +57,8 @@ as $$
 $$;
 
 comment on function tocsin.read_decisions(uuid) is
-  'What was decided of an event, for each setting that wanted it, with the deliveries: for the API.';
+  'What was decided of an event, for each setting that wanted it, with the deliveries: for the '
+  'API.';
 
 revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.trigger_alert(jsonb, text, text, timestamptz),

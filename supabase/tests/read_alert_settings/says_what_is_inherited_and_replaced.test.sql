@@ -46,7 +46,8 @@ $$, 'A project has its own and those for everything;');
 select results_eq($$
   select s ->> 'name' from jsonb_array_elements(
     tocsin.read_alert_settings('a') -> 'more_specific') as s
-$$, $$values ('of export'), ('also of import'), ('of import')$$, 'beside them those of its workflows.');
+$$, $$values ('of export'), ('also of import'), ('of import')$$,
+  'beside them those of its workflows.');
 
 -- as a viewer
 select set_config('request.jwt.claims', '{"role": "authenticated",

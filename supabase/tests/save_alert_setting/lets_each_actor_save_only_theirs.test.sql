@@ -34,11 +34,11 @@ create temp table tries as
     ('b''s admin', 4, 'bd'), ('operator', 5, 'ff'), ('service', 6, 'srv')) as u (name, place, id);
 
 select results_eq('select name, makes from tries order by place', $$values
-  ('stranger', '403 TC086'), ('viewer', '403 TC086'), ('editor', '201'), ('b''s admin', '403 TC086'),
-  ('operator', '201'), ('service', '201')$$, 'Editors of a project make its settings.');
+  ('stranger', '403 TC086'), ('viewer', '403 TC086'), ('editor', '201'),
+  ('b''s admin', '403 TC086'), ('operator', '201'), ('service', '201')$$, 'Editors of a project make its settings.');
 select results_eq('select name, changes from tries order by place', $$values
-  ('stranger', '404 TC087'), ('viewer', '403 TC086'), ('editor', '200'), ('b''s admin', '404 TC087'),
-  ('operator', '200'), ('service', '200')$$,
+  ('stranger', '404 TC087'), ('viewer', '403 TC086'), ('editor', '200'),
+  ('b''s admin', '404 TC087'), ('operator', '200'), ('service', '200')$$,
   'They change them; who may not see one does not learn that it is there.');
 select results_eq('select name, makes_general from tries order by place', $$values
   ('stranger', '403 TC086'), ('viewer', '403 TC086'), ('editor', '403 TC086'),

@@ -40,7 +40,8 @@ select results_eq($$
   select s.name, s.parameters ->> 'threshold', c.name, sc.after_interval
   from tocsin.alert_settings s join tocsin.alert_setting_channels sc using (setting_id)
   join tocsin.alert_channels c using (channel_id)
-$$, $$values ('Imports', '7', 'page', interval '0')$$, 'the rest stays, and channels are replaced.');
+$$, $$values ('Imports', '7', 'page', interval '0')$$,
+  'the rest stays, and channels are replaced.');
 select is((select count(*)::int from tocsin.configuration_changes
   where record = 'alert_settings'), 2, 'Both leave a row in the audit.');
 select is(pg_temp.save(jsonb_build_object('setting_id', made #> '{setting,setting_id}',
