@@ -165,6 +165,37 @@ test("watch_runs() gives up on a busy table instead of queueing writers behind i
   await db.drop();
 });
 
+test("the search for long runs waits for nobody, and goes on when it can", async () => {
+  const db = await watchedDatabase();
+  await db.sql(`
+    update public.runs set state = 'done' where id > 1;
+    update tocsin.run_sources set watched_at = now() - interval '1 day',
+      mapping = mapping || '{"stuck_after": "1 hour"}';
+    alter table public.runs disable trigger all;
+    update public.runs set started_at = now() - interval '2 hours' where id = 1;
+    alter table public.runs enable trigger all`);
+  const host = await db.connect();
+  await host.query("begin");
+  await host.query("lock table public.runs in access exclusive mode");
+  const beat = (minutes: number): Promise<unknown> =>
+    db.sql(`select tocsin_internal.find_long_runs(now() + interval '${minutes} minutes')`);
+  const found = "select run_id from tocsin_internal.long_runs";
+  const began = performance.now();
+  await beat(0);
+  assert.ok(
+    performance.now() - began < 1500,
+    "a tenth of a second at most, and what else it takes",
+  );
+  assert.deepEqual(await db.sql(found), []);
+  assert.deepEqual(await db.sql("select error_code from tocsin_internal.stage_faults"), [
+    { error_code: "55P03" },
+  ]);
+  await host.query("rollback");
+  await beat(6);
+  assert.deepEqual(await db.sql(found), [{ run_id: "1" }]);
+  await db.drop();
+});
+
 test("a session that was open before an ALTER TABLE goes on recording its runs", async () => {
   const db = await watchedDatabase();
   const host = await db.connect();

@@ -5,6 +5,8 @@
 --   run_id, project_id, workflow_id, status, started_at, finished_at, error, node
 --                                               columns, or null
 --   succeeded, failed, canceled, timed_out      arrays of status values, as text
+--   idle                                        statuses of open runs that wait: paused, queued
+--   stuck_after                                 how long a run may run; null: as long as it likes
 --   run_url_template, environment               https://…/{{run_id}}; what all runs are in
 --   workflow_names                              {table, id, name}: where a workflow's name stands
 --   members_function, members_role              the host's own membership function
@@ -12,7 +14,7 @@
 --                                                failed_type, max_attempts}
 --   jobs                                        {table, run_id, failed_at, dead_at, error}
 --
--- Errors: TC001 to TC007 (docs/reference/errors.md).
+-- Errors: TC003, TC004, TC006, TC007 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.
 
 create function tocsin_internal.watch_presets() returns table (preset text, options jsonb)
@@ -24,6 +26,7 @@ as $$
     "status": "status", "started_at": "started_at", "finished_at": "finished_at",
     "error": null, "node": null,
     "succeeded": ["succeeded"], "failed": ["failed"], "canceled": ["canceled"], "timed_out": [],
+    "idle": ["paused"], "stuck_after": "1 hour",
     "workflow_names": {"table": "public.workflow_definitions", "id": "id", "name": "slug"},
     "members_function": "public.user_project_ids", "members_role": "admin",
     "events": {"table": "public.workflow_events", "run_id": "run_id", "type": "type", "at": "ts",
@@ -58,7 +61,9 @@ as $$
     ('failed', array['failed', 'failure', 'error', 'errored', 'crashed', 'dead', 'discarded',
                      'failing']),
     ('canceled', array['canceled', 'cancelled', 'aborted', 'skipped']),
-    ('timed_out', array['timed_out', 'timeout', 'timedout', 'expired'])
+    ('timed_out', array['timed_out', 'timeout', 'timedout', 'expired']),
+    ('idle', array['paused', 'suspended', 'on_hold', 'waiting', 'sleeping', 'blocked', 'queued',
+                   'pending', 'scheduled', 'created', 'new', 'draft', 'available', 'retryable'])
 $$;
 
 comment on function tocsin_internal.common_names() is
@@ -101,6 +106,20 @@ $$;
 comment on function tocsin_internal.possible_statuses(regclass, text) is
   'The values that the column''s enum, type or check allows; null when anything is allowed.';
 
+create function tocsin_internal.is_a_limit(p_value jsonb) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return p_value is null or jsonb_typeof(p_value) = 'string'
+    and (p_value #>> '{}')::interval between interval '1 minute' and interval '30 days';
+exception when data_exception then
+  return false;
+end
+$$;
+
+comment on function tocsin_internal.is_a_limit(jsonb) is
+  'Whether a value can say how long a run may run; one that is not there can.';
+
 create function tocsin_internal.merge_options(p_table regclass, p_preset text, p_options jsonb)
 returns jsonb
 language plpgsql stable set search_path = ''
@@ -108,8 +127,8 @@ as $$
 declare
   v_known constant text[] := array['source_id', 'run_id', 'project_id', 'workflow_id', 'status',
     'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
-    'run_url_template', 'environment', 'workflow_names', 'members_function', 'members_role',
-    'events', 'jobs'];
+    'idle', 'stuck_after', 'run_url_template', 'environment', 'workflow_names',
+    'members_function', 'members_role', 'events', 'jobs'];
   v_preset jsonb := '{}';
   v_merged jsonb;
   v_unknown text;
@@ -147,10 +166,16 @@ begin
   -- null is how to do without a part of a preset
   v_merged := v_merged - array(
     select key from unnest(array['workflow_names', 'members_function', 'members_role', 'events',
-      'jobs', 'run_url_template', 'environment']) as key where v_merged -> key = 'null');
+      'jobs', 'run_url_template', 'environment', 'stuck_after']) as key
+    where v_merged -> key = 'null');
   if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
     raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'
       using errcode = 'TC006', hint = 'Name it with its schema: public.your_project_ids';
+  end if;
+  if not tocsin_internal.is_a_limit(v_merged -> 'stuck_after') then
+    raise exception 'The option stuck_after cannot be %', v_merged -> 'stuck_after'
+      using errcode = 'TC006', hint = 'It is a span of time in quotes, from "1 minute" to '
+        '"30 days", or null: runs may run as long as they like.';
   end if;
   if v_merged ->> 'members_role' <> all (enum_range(null::tocsin.member_role)::text[]) then
     raise exception 'The option members_role cannot be "%"', v_merged ->> 'members_role'
@@ -234,7 +259,7 @@ declare
   v_is_text constant boolean :=
     tocsin_internal.column_type(p_table, p_status) ~ '^(text|character|citext|name)';
 begin
-  foreach v_outcome in array array['succeeded', 'failed', 'canceled', 'timed_out'] loop
+  foreach v_outcome in array array['succeeded', 'failed', 'canceled', 'timed_out', 'idle'] loop
     if p_options ? v_outcome then
       if jsonb_typeof(p_options -> v_outcome) <> 'array' then
         raise exception 'The option "%" is not a list of statuses but %', v_outcome,
@@ -261,7 +286,7 @@ begin
       where n.field = v_outcome
         and not exists (
           select from jsonb_each(p_options) as o
-          where o.key in ('succeeded', 'failed', 'canceled', 'timed_out')
+          where o.key in ('succeeded', 'failed', 'canceled', 'timed_out', 'idle')
             and jsonb_typeof(o.value) = 'array' and o.value ? spelling
         );
     else
@@ -288,7 +313,8 @@ begin
   group by status having count(*) > 1 limit 1;
   if v_twice is not null then
     raise exception 'The status "%" of % is given two meanings', v_twice, p_table
-      using errcode = 'TC004', hint = 'Name it in one of succeeded, failed, canceled, timed_out.';
+      using errcode = 'TC004', hint = 'Name it in one of succeeded, failed, canceled, timed_out, '
+        'idle.';
   end if;
 
   return v_mapping;
@@ -297,104 +323,6 @@ $$;
 
 comment on function tocsin_internal.map_statuses(regclass, text, jsonb) is
   'Which status means which outcome: by option, else by common word among the values that the '
-  'column allows. Any other value means that the run is still open. Raises TC004.';
-
--- Refusals ----------------------------------------------------------------------------------------
-
-create function tocsin_internal.refuse_unwatchable(p_table regclass) returns void
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_class record;
-begin
-  select c.relkind, c.relpersistence, c.relowner, n.nspname into v_class
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.oid = p_table;
-  if not found or v_class.relkind not in ('r', 'p') or v_class.relpersistence = 't'
-    or v_class.nspname in ('tocsin', 'tocsin_internal', 'pgmq', 'cron', 'net', 'pg_catalog')
-  then
-    raise exception '% is not a table that can be watched, but %', coalesce(p_table::text, 'null'),
-      case when v_class.relkind in ('v', 'm') then 'a view' when v_class.relkind = 'f' then
-        'a foreign table' when v_class.relpersistence = 't' then 'a temporary table'
-        when v_class.relkind in ('r', 'p') then 'one of the platform''s own'
-        else 'something else' end
-      using errcode = 'TC001', hint = 'Watch the table that the runs are written to.';
-  end if;
-  if not pg_has_role(v_class.relowner, 'USAGE') then
-    raise exception 'The table % belongs to %, and you are %', p_table,
-      v_class.relowner::regrole, current_user
-      using errcode = 'TC002', hint = format('Run this as %s, or give the table to %s.',
-        v_class.relowner::regrole, current_user);
-  end if;
-end
-$$;
-
-comment on function tocsin_internal.refuse_unwatchable(regclass) is
-  'Raises TC001 for what is no table of the host, and TC002 for a table of somebody else.';
-
-create function tocsin_internal.refuse_moving_rows(p_table regclass, p_mapping jsonb) returns void
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_column text;
-begin
-  -- whose a run is and when it began stay; anything else, such as "archived", may change
-  select a.attname into v_column
-  from pg_catalog.pg_partition_tree(p_table) t
-  join pg_catalog.pg_attribute a on a.attrelid = t.relid and a.attnum > 0
-    and pg_catalog.pg_get_partkeydef(t.relid) ~ ('\m' || a.attname || '\M')
-  where a.attname in (p_mapping ->> 'status', p_mapping ->> 'finished_at') or not (
-    a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
-    or p_mapping ->> 'run_id' = a.attname
-    or coalesce(a.attname in (p_mapping ->> 'project_id', p_mapping ->> 'workflow_id'), false))
-  limit 1;
-  if v_column is not null then
-    raise exception 'The table % is partitioned by "%", which may change in the life of a run',
-      p_table, v_column using errcode = 'TC005', detail = 'A row that moves looks like a new run.',
-        hint = 'Partition by the time at which a run is created.';
-  end if;
-end
-$$;
-
-comment on function tocsin_internal.refuse_moving_rows(regclass, jsonb) is
-  'Raises TC005 when a run that ends would move to another partition.';
-
-create function tocsin_internal.refuse_bad_side_table(p_side text, p_mapping jsonb) returns void
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_required constant jsonb := '{
-    "events": ["table", "run_id", "type", "at", "payload", "failed_type"],
-    "jobs": ["table", "run_id", "failed_at", "dead_at", "error"],
-    "workflow_names": ["table", "id", "name"]}';
-  v_key text;
-  v_table regclass := to_regclass(p_mapping ->> 'table');
-begin
-  if p_mapping is null then
-    return;
-  end if;
-  for v_key in select jsonb_array_elements_text(v_required -> p_side) loop
-    if p_mapping ->> v_key is null then
-      raise exception 'The option "%" lacks "%"', p_side, v_key using errcode = 'TC006',
-        hint = format('It needs: %s', v_required ->> p_side);
-    elsif v_key = 'table' and v_table is null then
-      raise exception 'The option "%" names a table that is not there: %', p_side,
-        p_mapping ->> 'table'
-        using errcode = 'TC003', hint = 'Name it with its schema: public.your_table';
-    elsif v_key not in ('table', 'failed_type')
-      and tocsin_internal.column_type(v_table, p_mapping ->> v_key) is null
-    then
-      raise exception 'The table % has no column "%" (option %.%)', v_table, p_mapping ->> v_key,
-        p_side, v_key
-        using errcode = 'TC003', hint = 'Name the column that it has for this.';
-    end if;
-  end loop;
-  perform tocsin_internal.refuse_unwatchable(v_table);
-end
-$$;
-
-comment on function tocsin_internal.refuse_bad_side_table(text, jsonb) is
-  'Raises TC003 or TC006 when events, jobs or workflow_names do not fit the tables they name.';
+  'column allows; and which that an open run is idle. With any other it runs. Raises TC004.';
 
 revoke all on all functions in schema tocsin_internal from public;

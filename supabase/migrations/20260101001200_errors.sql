@@ -22,10 +22,10 @@ comment on type tocsin.error_type is
   'it '
   'was given), timeout, network, auth, rate_limit, dependency (another service failed), unknown.';
 
-create type tocsin.error_origin as enum ('run', 'event', 'report');
+create type tocsin.error_origin as enum ('run', 'stuck', 'event', 'report');
 comment on type tocsin.error_origin is
-  'What told of it: run (a watched run failed), event (a watched events table), report (a worker, '
-  'server or statement reported it).';
+  'What told of it: run (a watched run failed), stuck (one runs for too long), event (a watched '
+  'events table), report (a worker, server or statement reported it).';
 
 create table tocsin.error_metrics (
   error_id uuid not null,
@@ -99,7 +99,7 @@ comment on column tocsin.error_metrics.message is 'The error text, redacted; at 
 comment on column tocsin.error_metrics.stack is 'The stack trace, redacted; at most 32 KiB.';
 comment on column tocsin.error_metrics.metadata is
   'What else was reported, redacted; at most 64 KiB.';
-comment on column tocsin.error_metrics.origin is 'What told of it: run, event or report.';
+comment on column tocsin.error_metrics.origin is 'What told of it: run, stuck, event or report.';
 comment on column tocsin.error_metrics.fingerprint is
   'Its group, within its project: tocsin.error_groups.';
 comment on column tocsin.error_metrics.classified_by is 'The rule that decided type and severity.';

@@ -181,14 +181,14 @@ as $$
   select case
     when p_type = 'system' then 'high'
     when p_type in ('input', 'rate_limit') then
-      case p_origin when 'run' then 'medium' else 'low' end
-    else case p_origin when 'run' then 'high' else 'medium' end
+      case when p_origin in ('run', 'stuck') then 'medium' else 'low' end
+    else case when p_origin in ('run', 'stuck') then 'high' else 'medium' end
   end::tocsin.severity
 $$;
 
 comment on function tocsin_internal.default_severity(tocsin.error_type, tocsin.error_origin) is
   'The severity of a type: system high; input and rate_limit low; others medium; and one level '
-  'worse when a run failed.';
+  'worse when a run failed or is stuck.';
 
 create type tocsin_internal.error_kind as (
   kind text, source tocsin.error_source, origin tocsin.error_origin, sqlstate text, http_status int,

@@ -178,8 +178,11 @@ create table tocsin.workflow_settings (
   project_id text not null,
   workflow_id text not null,
   criticality tocsin.criticality not null default 'normal',
+  max_duration interval,
   updated_at timestamptz not null default clock_timestamp(),
-  primary key (project_id, workflow_id)
+  primary key (project_id, workflow_id),
+  constraint max_duration_is_a_minute_to_a_month
+    check (max_duration between interval '1 minute' and interval '30 days')
 );
 
 comment on table tocsin.workflow_settings is
@@ -188,6 +191,9 @@ comment on column tocsin.workflow_settings.project_id is 'Its project; empty: no
 comment on column tocsin.workflow_settings.workflow_id is 'The workflow, as its runs name it.';
 comment on column tocsin.workflow_settings.criticality is
   'How much it matters. Failures of a critical workflow are of high severity.';
+comment on column tocsin.workflow_settings.max_duration is
+  'How long a run of it may run before it is stuck. Null: as long as its source and each setting '
+  'of the kind run_stuck say.';
 comment on column tocsin.workflow_settings.updated_at is 'When it was last changed.';
 
 create trigger workflow_settings_touch before update

@@ -77,7 +77,7 @@ create index alerts_resolved_at_idx on tocsin.alerts (resolved_at);
 
 comment on table tocsin.alerts is
   'What measures have found: one row for each time, from pending to resolved. Written by the '
-  'heart; kept 90 days after it was resolved.';
+  'heart; kept as long after it was resolved as tocsin.retention says.';
 comment on column tocsin.alerts.alert_id is 'The alert.';
 comment on column tocsin.alerts.setting_id is 'The setting that found it.';
 comment on column tocsin.alerts.setting_name is 'What the setting was called.';
@@ -119,7 +119,8 @@ create table tocsin.alert_transitions (
 
 create index alert_transitions_alert_id_idx on tocsin.alert_transitions (alert_id);
 
-comment on table tocsin.alert_transitions is 'The story of each alert. Written by the heart.';
+comment on table tocsin.alert_transitions is
+  'The story of each alert; kept as long as it. Written by the heart.';
 comment on column tocsin.alert_transitions.transition_id is 'The transition; its id in alert_logs.';
 comment on column tocsin.alert_transitions.alert_id is 'The alert.';
 comment on column tocsin.alert_transitions.transition is 'What became of it.';
@@ -129,6 +130,31 @@ comment on column tocsin.alert_transitions.sample is 'How much the value was mad
 comment on column tocsin.alert_transitions.note is 'In words, where there is more to say.';
 comment on column tocsin.alert_transitions.made_by is 'Who did it; null: the heart.';
 comment on column tocsin.alert_transitions.made_at is 'When it was written down.';
+
+-- How long they are kept --------------------------------------------------------------------------
+
+insert into tocsin.retention (record, keep_for, description) values
+  ('alerts', '90 days', 'Alerts with their transitions, counted from when they were resolved.');
+
+create function tocsin_internal.prune_alerts(p_now timestamptz, p_limit int) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from tocsin.alerts where alert_id = any (array(
+    select a.alert_id from tocsin.alerts a
+    where a.resolved_at < p_now - tocsin_internal.kept_for('alerts') limit p_limit));
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function tocsin_internal.prune_alerts(timestamptz, int) is
+  'Drops alerts, with their transitions, that are over for longer than tocsin.retention says. A '
+  'step of maintain().';
+
+-- Row-level security and privileges ---------------------------------------------------------------
 
 alter table tocsin.alerts enable row level security;
 alter table tocsin.alert_transitions enable row level security;
@@ -146,3 +172,4 @@ create policy members_see_transitions on tocsin.alert_transitions
 revoke all on tocsin.alerts, tocsin.alert_transitions
   from public, anon, authenticated, service_role;
 grant select on tocsin.alerts, tocsin.alert_transitions to authenticated, service_role;
+revoke all on all functions in schema tocsin_internal from public;

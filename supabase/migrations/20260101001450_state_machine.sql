@@ -168,7 +168,7 @@ as $$
     when p_unit = 'ms' and p_value >= 60000 then
       trim(to_char(p_value / 60000, 'FM999999990.0')) || ' min'
     when p_unit = 'ms' and p_value >= 1000 then trim(to_char(p_value / 1000, 'FM990.0')) || ' s'
-    when p_unit = 'failures' and p_value = 1 then '1 failure'
+    when p_unit in ('failures', 'runs') and p_value = 1 then '1 ' || rtrim(p_unit, 's')
     else regexp_replace(to_char(p_value, case when abs(p_value) < 10 then 'FM999999990.99'
         else 'FM999999999990.9' end), '\.$', '') || coalesce(' ' || p_unit, '') end
 $$;

@@ -54,8 +54,8 @@ create index alert_logs_decided_at_idx on tocsin.alert_logs (decided_at);
 
 comment on table tocsin.alert_logs is
   'The decisions: one row for each failure event and each setting that matches it, or one that '
-  'none did; and one for each transition of an alert. Never changed; kept 90 days. "Why was I not '
-  'told?" is a select here.';
+  'none did; and one for each transition of an alert. Never changed; kept as long as '
+  'tocsin.retention says. "Why was I not told?" is a select here.';
 comment on column tocsin.alert_logs.log_id is 'The order of deciding.';
 comment on column tocsin.alert_logs.event_id is
   'The failure event: tocsin.error_metrics.error_id; or the transition of the alert: '
@@ -98,7 +98,7 @@ create trigger alert_logs_are_immutable before update on tocsin.alert_logs
 -- How long they are kept --------------------------------------------------------------------------
 
 insert into tocsin.retention (record, keep_for, description) values
-  ('alert_logs', '90 days', 'Decisions, counted from when they were made.');
+  ('alert_logs', '90 days', 'Decisions with what they told, counted from when they were made.');
 
 select tocsin_internal.make_default_partition('tocsin.alert_logs');
 

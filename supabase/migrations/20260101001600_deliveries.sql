@@ -76,7 +76,8 @@ create index deliveries_lease_until_idx on tocsin.deliveries (lease_until)
   where state = 'sending';
 
 comment on table tocsin.deliveries is
-  'Each notification to each channel. Written by admission and tocsin-notify; kept 90 days.';
+  'Each notification to each channel. Written by admission and tocsin-notify; kept as long as '
+  'tocsin.retention keeps decisions.';
 comment on column tocsin.deliveries.delivery_id is
   'The delivery; the same in every attempt: webhook-id, and Resend''s Idempotency-Key.';
 comment on column tocsin.deliveries.notification_id is 'What is told.';

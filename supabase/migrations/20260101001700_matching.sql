@@ -77,7 +77,7 @@ begin
       array(select distinct project_id from event))
   ),
   candidate as (
-    select k.sort, s.*, case s.kind when 'run_failed' then k.origin = 'run'
+    select k.sort, s.*, case s.kind when 'run_failed' then k.origin in ('run', 'stuck')
         when 'error_new' then k.is_new when 'error_regressed' then k.is_regression else true end
       and k.weight >= s.min_severity
       and (s.error_types is null or k.error_type::text = any (s.error_types))
@@ -88,7 +88,7 @@ begin
     join wanted s on s.project_id = k.project_id
       and (s.workflow_id is null or s.workflow_id = k.workflow_id)
     union all
-    select k.sort, s.*, case s.kind when 'run_failed' then k.origin = 'run'
+    select k.sort, s.*, case s.kind when 'run_failed' then k.origin in ('run', 'stuck')
         when 'error_new' then k.is_new when 'error_regressed' then k.is_regression else true end
       and k.weight >= s.min_severity
       and (s.error_types is null or k.error_type::text = any (s.error_types))
@@ -109,7 +109,8 @@ begin
       e.run_id, e.weight, e.timestamp, null, null)::tocsin_internal.occurrence,
     case when m.setting_id is null then case
       when e.is_ignored then 'Its error group is being ignored.'
-      when e.origin = 'run' then 'No setting that is on wants failed runs of this workflow.'
+      when e.origin in ('run', 'stuck')
+        then 'No setting that is on wants failed runs of this workflow.'
       else 'No setting that is on wants this error.' end end
   from event e left join matched m on m.sort = e.sort;
 end

@@ -80,10 +80,12 @@ comment on function tocsin_internal.tell_alert(tocsin.alerts) is
 create function tocsin_internal.say_event(p_kind text, p_event tocsin.error_metrics) returns text
 language sql stable set search_path = ''
 as $$
-  select case p_kind
-      when 'run_failed' then coalesce(v.name, 'A run') || ' failed'
-      when 'error_new' then 'New error' || coalesce(' in ' || v.name, '')
-      when 'error_regressed' then 'A resolved error is back' || coalesce(' in ' || v.name, '')
+  select case
+      when p_event.origin = 'stuck' then coalesce(v.name, 'A run') || ' is stuck'
+      when p_kind = 'run_failed' then coalesce(v.name, 'A run') || ' failed'
+      when p_kind = 'error_new' then 'New error' || coalesce(' in ' || v.name, '')
+      when p_kind = 'error_regressed'
+        then 'A resolved error is back' || coalesce(' in ' || v.name, '')
       else 'Error' || coalesce(' in ' || v.name, '') end
     || coalesce(' at ' || p_event.node, '')
     || coalesce(': ' || left(nullif(trim(split_part(

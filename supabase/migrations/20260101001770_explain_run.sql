@@ -37,8 +37,9 @@ as $$
     where o.run_id = p_run_id and (p_source_id is null or o.source_id = p_source_id)
       and o.outcome in ('failed', 'timed_out') and o.sign >= 0
     union all
-    select e.timestamp, 1, 0, 'captured', concat('The run failed', ' at ' || e.node,
-        ', attempt ' || e.attempt, ': ' || left(e.message, 500)), null, null,
+    select e.timestamp, 1, 0, 'captured', concat(
+        case e.origin when 'stuck' then 'The run is stuck' else 'The run failed' end,
+        ' at ' || e.node, ', attempt ' || e.attempt, ': ' || left(e.message, 500)), null, null,
       jsonb_build_object('source_id', e.source_id, 'error_id', e.error_id)
     from event e
     union all

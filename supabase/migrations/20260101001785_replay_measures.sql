@@ -103,6 +103,7 @@ as $$
     + b.bucket - interval '1 microsecond', '2000-01-01Z') - '2000-01-01Z'::timestamptz
   from (
     select make_interval(mins => case
+      when k.evaluator = 'evaluate_run_stuck' then 1
       when k.evaluator <> 'evaluate_error_rates' then tocsin_internal.finest_kept(
         p_from - tocsin_internal.reach_of(p_setting), p_now)
       when p_from - tocsin_internal.reach_of(p_setting) >= p_now - interval '47 hours' then 1

@@ -10,8 +10,8 @@
 create function tocsin_internal.stage_names() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'ingest_reports',
-    'evaluate', 'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell',
+  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs',
+    'ingest_reports', 'evaluate', 'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell',
     'accept_invited_operators']
 $$;
 

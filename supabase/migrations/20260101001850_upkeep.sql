@@ -13,7 +13,8 @@ as $$
     returning 1
   ),
   windows as (
-    delete from tocsin_internal.throttle_windows where closed_at < p_now - interval '90 days'
+    delete from tocsin_internal.throttle_windows
+    where closed_at < p_now - tocsin_internal.kept_for('alert_logs')
     returning 1
   ),
   aside as (
@@ -25,7 +26,8 @@ as $$
 $$;
 
 comment on function tocsin_internal.prune_records(timestamptz, int) is
-  'Drops faults after a week, and windows that are over after 90 days. A step of maintain().';
+  'Drops faults after a week, outcomes that were set aside after 90 days, and windows that are '
+  'over when the decisions that fell into them go. A step of maintain().';
 
 create function tocsin_internal.prune_notifications(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
@@ -34,7 +36,7 @@ as $$
   with gone as (
     delete from tocsin.notifications where notification_id = any (array(
       select n.notification_id from tocsin.notifications n
-      where n.decided_at < p_now - interval '90 days' and not exists (
+      where n.decided_at < p_now - tocsin_internal.kept_for('alert_logs') and not exists (
         select from tocsin.deliveries d
         where d.notification_id = n.notification_id and d.state in ('pending', 'sending'))
       limit p_limit))
@@ -44,7 +46,8 @@ as $$
 $$;
 
 comment on function tocsin_internal.prune_notifications(timestamptz, int) is
-  'Drops notifications, with their deliveries, after 90 days. A step of maintain().';
+  'Drops notifications, with their deliveries, as long after they were decided as tocsin.retention '
+  'keeps decisions. A step of maintain().';
 
 create function tocsin_internal.prune_counted_runs(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
@@ -145,8 +148,8 @@ language sql immutable set search_path = ''
 as $$
   select array['make_error_partitions', 'make_log_partitions', 'prune_buckets',
     'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
-    'prune_forwardings', 'prune_notifications', 'prune_records', 'prune_members',
-    'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets']
+    'prune_alerts', 'prune_long_runs', 'prune_forwardings', 'prune_notifications', 'prune_records',
+    'prune_members', 'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

@@ -308,7 +308,16 @@ begin
       return;
     end if;
   end loop;
-  return query select 'watching ' || p_source.source_id, 'ok', p_source.run_table::text, null::text;
+  return query
+  select 'watching ' || p_source.source_id, case l.way when 'none' then 'warn' else 'ok' end,
+    p_source.run_table || coalesce('; long runs: ' || case l.way
+      when 'index' then 'found by the index on their start times'
+      when 'sweep' then 'looked for page by page, there is no index on their start times'
+      else 'not found' end, ''),
+    case l.way when 'none' then 'Map started_at, and make an index on the run''s id: '
+      'docs/reference/alert-kinds/run_stuck.md' end
+  from (select p_source.source_id) as s
+  left join tocsin_internal.run_searches l using (source_id);
 end
 $$;
 

@@ -27,7 +27,8 @@ select is_empty($$select pg_temp.readable('anon')$$, 'Nobody reads it without si
 -- what tocsin.workflow_run_metrics is made of, under row-level security
 create temp table metrics (name text);
 insert into metrics values ('counted_ranges'), ('counted_runs'), ('error_buckets'),
-  ('error_impact'), ('granularities'), ('outcome_floor'), ('pending_outcomes'), ('run_buckets'),
+  ('error_impact'), ('granularities'), ('long_runs'),
+  ('outcome_floor'), ('pending_outcomes'), ('run_buckets'),
   ('run_outcomes');
 grant select on metrics to public;
 select bag_eq($$select pg_temp.readable('authenticated')$$,

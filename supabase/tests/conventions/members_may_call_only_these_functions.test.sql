@@ -129,6 +129,8 @@ $$, array[
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.evaluate_run_slow(tocsin.alert_settings[],timestamp with time zone,'
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_run_stuck(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.evaluate_slo_burn(tocsin.alert_settings[],timestamp with time zone,'
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.expected_targets(tocsin.alert_settings[])',

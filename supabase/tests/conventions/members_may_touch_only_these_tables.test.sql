@@ -41,6 +41,7 @@ $$, array[
   'tocsin_internal.counted_ranges: select',
   'tocsin_internal.counted_runs: select',
   'tocsin_internal.granularities: select',
+  'tocsin_internal.long_runs: select',
   'tocsin_internal.outcome_floor: select',
   'tocsin_internal.pending_outcomes: select',
   'tocsin_internal.run_buckets: select',

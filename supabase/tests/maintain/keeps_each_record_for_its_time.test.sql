@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(8);
 
 create function pg_temp.log(p_days int) returns void language plpgsql as $$
 declare
@@ -19,6 +19,12 @@ begin
     ingested_at)
   values (v_id, v_at, 'worker', 'execution', 'high', p_days, v_at);
   insert into tocsin.notifications values (v_id, v_id, 'p', p_days, 'first', '{}', v_at);
+  insert into tocsin.alerts (alert_id, setting_id, setting_name, kind, workflow_id, severity, state,
+    pending_since, fired_at, resolved_at, judged_at)
+  values (v_id, v_id, 'test', 'failure_rate', p_days, 'high', 'resolved', v_at, v_at, v_at, v_at);
+  insert into tocsin.alert_transitions (alert_id, transition, at, made_at)
+  values (v_id, 'resolved', v_at, v_at);
+  insert into tocsin_internal.long_runs values ('s', p_days, 'p', 'w', v_at, v_at, v_at, null);
   insert into tocsin.alert_logs (event_id, decision, reason, source_id, project_id, workflow_id,
     run_id, severity, event_at, decided_at)
   values (v_id, 'unmatched', 'test', 's', 'p', 'w', p_days, 'high', v_at, v_at);
@@ -45,6 +51,12 @@ select bag_eq($$select workflow_id::int from tocsin_internal.throttle_windows$$,
 select bag_eq($$select channel_name::int from tocsin.deliveries join tocsin.delivery_attempts
   using (delivery_id) join tocsin.notifications using (notification_id)$$,
   array[1, 6, 8, 29, 31, 34, 36, 89], 'and notifications with their deliveries and attempts.');
+
+select bag_eq($$select workflow_id::int from tocsin.alerts join tocsin.alert_transitions
+  using (alert_id)$$, array[1, 6, 8, 29, 31, 34, 36, 89],
+  'Alerts and their transitions for as long, from their end.');
+select bag_eq($$select run_id::int from tocsin_internal.long_runs$$,
+  array[1, 6, 8, 29, 31, 34], 'Long runs for 35 days after theirs.');
 
 select * from finish();
 rollback;

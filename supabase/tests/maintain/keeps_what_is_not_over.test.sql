@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 
 insert into tocsin.notifications (notification_id, setting_id, project_id, workflow_id, purpose,
   content, decided_at)
@@ -25,6 +25,15 @@ select is((select count(*)::int from tocsin_internal.throttle_windows), 1,
   'So is a window that was not closed.');
 select is((select count(*)::int from tocsin.error_metrics), 1,
   'And a failure that came in just now, however long ago it says it was.');
+
+insert into tocsin.notifications (notification_id, setting_id, project_id, workflow_id, purpose,
+  content, decided_at)
+select gen_random_uuid(), null, 'kept', '', 'first', '{}',
+  '2026-03-04 10:00Z'::timestamptz - make_interval(days => n) from unnest(array[99, 101]) as n;
+update tocsin.retention set keep_for = '100 days' where record = 'alert_logs';
+select from tocsin_internal.maintain('2026-03-04 10:00Z');
+select is((select count(*)::int from tocsin.notifications where project_id = 'kept'), 1,
+  'What decisions told is kept as long as they are.');
 
 select * from finish();
 rollback;

@@ -14,7 +14,8 @@ select is(mapping, '{
   "run_id": "id", "project_id": "tenant_id", "workflow_id": "pipeline", "status": "state",
   "started_at": "created_at", "finished_at": "completed_at", "error": "last_error",
   "node": "step_slug", "succeeded": ["completed"], "failed": ["failed"], "canceled": ["aborted"],
-  "timed_out": []}', 'Columns and the values of an enum are found by what people call them.')
+  "timed_out": [], "idle": ["queued"]}',
+  'Columns and the values of an enum are found by what people call them.')
 from tocsin.run_sources where source_id = 'task_runs';
 
 select * from finish();

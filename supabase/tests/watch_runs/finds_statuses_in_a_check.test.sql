@@ -12,7 +12,7 @@ select from tocsin.watch_runs('runs');
 select is(mapping - array['run_id', 'project_id', 'workflow_id', 'status', 'started_at',
     'finished_at', 'error', 'node'],
   '{"succeeded": ["SUCCESS"], "failed": ["error"], "canceled": ["Cancelled"],
-    "timed_out": ["expired"]}',
+    "timed_out": ["expired"], "idle": ["pending"]}',
   'The values that a check allows are sorted by what they mean, however they are spelled.')
 from tocsin.run_sources;
 

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(8);
 
 create table runs (id int primary key, status text);
 create table jobs (id int primary key, status text);
@@ -15,6 +15,10 @@ select throws_ok($$select tocsin.watch_runs('jobs', p_options => '{"source_id": 
   'TC006', null, 'A source_id that is no short name.');
 select throws_ok($$select tocsin.watch_runs('runs', p_options => '{"source_id": "other"}')$$,
   'TC006', null, 'Another name for a table that is watched already.');
+select throws_ok($$select tocsin.watch_runs('jobs', p_options => '{"stuck_after": "soon"}')$$,
+  'TC006', 'The option stuck_after cannot be "soon"', 'A limit that is no span of time.');
+select throws_ok($$select tocsin.watch_runs('jobs', p_options => '{"stuck_after": "5 seconds"}')$$,
+  'TC006', null, 'A limit that is too short.');
 select lives_ok($$select tocsin.watch_runs('runs', p_options => '{"source_id": "mine"}')$$,
   'The same name again is no other name.');
 select lives_ok($$select tocsin.watch_runs('jobs', p_options => null)$$,

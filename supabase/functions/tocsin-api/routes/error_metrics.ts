@@ -101,7 +101,7 @@ const answer = z.object({
         message: maybeText,
         stack: maybeText,
         metadata: z.record(z.string(), z.unknown()),
-        origin: z.enum(["run", "event", "report"]),
+        origin: z.enum(["run", "stuck", "event", "report"]),
         group_id: maybeText,
         fingerprint: z.string(),
         classified_by: z.string(),
