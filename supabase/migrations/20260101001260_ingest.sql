@@ -6,14 +6,16 @@
 -- has its effects exactly once.
 --
 -- Claiming commits before ingesting begins: should ingestion be killed without a word, the next
--- claim finds what was left, and takes smaller bites until the killer is alone.
+-- claim finds what was left, and takes smaller bites until the killer is alone. What another heart
+-- has just claimed, or is storing right now, was not left.
 --
 -- SECURITY DEFINER functions: none.
 
 create table tocsin_internal.claimed_failures (
   msg_id bigint primary key,
   read_ct int not null,
-  message jsonb not null
+  message jsonb not null,
+  claimed_at timestamptz not null
 );
 
 comment on table tocsin_internal.claimed_failures is
@@ -21,6 +23,7 @@ comment on table tocsin_internal.claimed_failures is
 comment on column tocsin_internal.claimed_failures.msg_id is 'The message.';
 comment on column tocsin_internal.claimed_failures.read_ct is 'How often it has been read.';
 comment on column tocsin_internal.claimed_failures.message is 'What it says: ids and a time.';
+comment on column tocsin_internal.claimed_failures.claimed_at is 'When it was claimed.';
 
 alter table tocsin_internal.installation add column ingest_bite int not null default 20000;
 comment on column tocsin_internal.installation.ingest_bite is
@@ -123,6 +126,13 @@ declare
   v_message tocsin_internal.claimed_failures;
   v_bite int;
 begin
+  if exists (
+    select from tocsin_internal.claimed_failures
+    where claimed_at between p_now - interval '10 seconds' and p_now)
+    or not pg_try_advisory_xact_lock(hashtext('tocsin'), hashtext('ingest'))
+  then
+    return 0; -- another heart is at them, or about to be
+  end if;
   select count(*) into v_left from tocsin_internal.claimed_failures;
   update tocsin_internal.installation
   set ingest_bite = case when v_left > 0 then greatest(1, least(ingest_bite, v_left) / 10)
@@ -142,16 +152,16 @@ begin
       array(select msg_id from tocsin_internal.claimed_failures), 0, true);
   end if;
 
-  insert into tocsin_internal.claimed_failures (msg_id, read_ct, message)
-  select msg_id, read_ct, message from pgmq.read('tocsin_failures', 60, v_bite);
+  insert into tocsin_internal.claimed_failures (msg_id, read_ct, message, claimed_at)
+  select msg_id, read_ct, message, p_now from pgmq.read('tocsin_failures', 60, v_bite);
   get diagnostics v_left = row_count;
   return v_left;
 end
 $$;
 
 comment on function tocsin_internal.claim_failures(timestamptz) is
-  'Takes the next failures from the queue, counting the attempt. A stage of the heart, committed '
-  'before ingest() tries them.';
+  'Takes the next failures from the queue, counting the attempt, unless another heart is at those '
+  'that it took. A stage of the heart, committed before ingest() tries them.';
 
 create function tocsin_internal.bury_failure(
   p_message tocsin_internal.claimed_failures, p_error text, p_now timestamptz
