@@ -15,6 +15,7 @@ export default ts.config(
       ".local/",
       "supabase/functions/",
       "supabase/.temp/",
+      "cli/pack/",
     ],
   },
   js.configs.recommended,

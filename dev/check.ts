@@ -35,6 +35,14 @@ const checks: Check[] = [
       return output || command(bin("tsc"), ["-p", "packages/client"]);
     },
   },
+  {
+    name: "types of the command line (tsc)",
+    run: async () => {
+      // as it is built; then with its tests
+      const alone = ["-p", "cli/tsconfig.build.json", "--noEmit"];
+      return (await command(bin("tsc"), alone)) || command(bin("tsc"), ["-p", "cli"]);
+    },
+  },
   ...functionNames().map((name) => ({
     name: `types of ${name} (deno check)`,
     run: async () => {
@@ -112,7 +120,7 @@ function withoutKnownLimits(output: string): string {
 }
 
 function checkSqlFiles(): string {
-  const files = globSync("{supabase,dev,bench,tests}/**/*.sql", { cwd: repository });
+  const files = globSync("{supabase,dev,bench,tests,cli/sql}/**/*.sql", { cwd: repository });
   return files
     .sort()
     .flatMap((file) =>

@@ -11,12 +11,16 @@
 --
 -- SECURITY DEFINER functions: none.
 
-create extension if not exists pgmq;
-
 do $extensions$
 declare
   v_extension text;
 begin
+  -- what was there before, so that uninstalling takes nothing away that was
+  perform set_config('tocsin.found_before', jsonb_build_object(
+    'extensions', (select jsonb_agg(extname order by extname) from pg_catalog.pg_extension),
+    'schemas', (select jsonb_agg(nspname order by nspname) from pg_catalog.pg_namespace
+      where nspname !~ '^pg_(temp|toast)'))::text, true);
+  create extension if not exists pgmq;
   foreach v_extension in array array['pg_cron', 'pg_net', 'supabase_vault'] loop
     if exists (select from pg_catalog.pg_available_extensions where name = v_extension)
       and not exists (select from pg_catalog.pg_extension where extname = v_extension)
@@ -53,6 +57,7 @@ create table tocsin_internal.installation (
   last_doorbell_at timestamptz,
   last_api_call_at timestamptz,
   installed_at timestamptz not null default clock_timestamp(),
+  found_before jsonb,
   constraint there_is_one_installation check (is_the_only_row),
   constraint functions_url_is_http check (functions_url ~ '^https?://[^/\s]+(/\S*)?$')
 );
@@ -69,8 +74,11 @@ comment on column tocsin_internal.installation.last_doorbell_at is
 comment on column tocsin_internal.installation.last_api_call_at is
   'When tocsin-notify last reached this database through the Data API: proof that it is exposed.';
 comment on column tocsin_internal.installation.installed_at is 'When the migrations ran.';
+comment on column tocsin_internal.installation.found_before is
+  'The extensions and schemas that were there before the migrations ran. Uninstalling leaves them.';
 
-insert into tocsin_internal.installation default values;
+insert into tocsin_internal.installation (found_before)
+values (nullif(current_setting('tocsin.found_before', true), '')::jsonb);
 
 -- What the stages of the heart did, and what went wrong -------------------------------------------
 
