@@ -124,7 +124,9 @@ function relationText(relation: z.infer<typeof relationSchema>): string {
   return [
     `## ${relation.name}`,
     `${relation.is_view ? "A view." : "A table."} ${prose(relation.description)}`,
-    ["| column | type | default | what it is |", "| --- | --- | --- | --- |", ...columns].join("\n"),
+    ["| column | type | default | what it is |", "| --- | --- | --- | --- |", ...columns].join(
+      "\n",
+    ),
     ...(rules ? [`Rules: ${rules}.`] : []),
     relation.grants
       ? `Through the API, under row-level security: ${relation.grants}.`
