@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFunction, denoBinary, denoEnv, functionNames, functionsDir } from "./deno.ts";
+import { dashboardDir, syncDashboard } from "./dashboard.ts";
 import { missingPackages, readLock } from "./lockfile.ts";
 import { repository } from "./paths.ts";
 import { checkSqlFile } from "./sql-style.ts";
@@ -24,6 +25,15 @@ const checks: Check[] = [
   {
     name: "lint (eslint)",
     run: () => command(bin("eslint"), ["--max-warnings=0", ...(fix ? ["--fix"] : []), "."]),
+  },
+  {
+    name: "types of the dashboard (svelte-check)",
+    run: () =>
+      command(
+        bin("svelte-check"),
+        ["--fail-on-warnings", "--output", "human", "--threshold", "warning"],
+        dashboardDir,
+      ),
   },
   { name: "types (tsc)", run: () => command(bin("tsc"), ["-p", "."]) },
   {
@@ -69,6 +79,9 @@ const checks: Check[] = [
   { name: "SQL style", run: () => Promise.resolve(checkSqlFiles()) },
   { name: "package-lock.json", run: () => Promise.resolve(checkLock()) },
 ];
+
+// What SvelteKit generates is read by the linter as well.
+await syncDashboard();
 
 let failed = 0;
 for (const { name, run } of checks) {

@@ -33,7 +33,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const server = await serveFetch(options.port, (request) => {
     const [, area, version, name] = new URL(request.url).pathname.split("/");
-    if (version === "v1" && (area === "rest" || area === "auth")) return lite.fetch(request);
+    if (version === "v1" && (area === "rest" || area === "auth")) {
+      return fromAnywhere(request, (asked) => lite.fetch(asked));
+    }
     if (version === "v1" && area === "functions") return callFunction(name ?? "", request);
     return problem(404, "NOT_FOUND", "There are /rest/v1, /auth/v1 and /functions/v1/<name>.");
   });
@@ -60,6 +62,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await lite.close();
     },
   };
+}
+
+/** As the platform has it: a page of any origin may ask, and sends its key or its session along. */
+async function fromAnywhere(
+  request: Request,
+  answer: (request: Request) => Promise<Response>,
+): Promise<Response> {
+  const isPreflight = request.method === "OPTIONS";
+  const response = isPreflight ? new Response(null, { status: 204 }) : await answer(request);
+  const headers = new Headers(response.headers);
+  headers.set("access-control-allow-origin", "*");
+  headers.set("access-control-expose-headers", "*");
+  if (isPreflight) {
+    const wanted = request.headers.get("access-control-request-headers") ?? "*";
+    headers.set("access-control-allow-headers", wanted);
+    headers.set("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD");
+    headers.set("access-control-max-age", "3600");
+  }
+  return new Response(response.body, { status: response.status, headers });
 }
 
 /** verify_jwt as the platform has it: a key of the project's or a session that it signed. */

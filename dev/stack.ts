@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pushMigrations } from "./cli.ts";
 import { readProjectConfig } from "./config.ts";
 import { startCron } from "./cron.ts";
+import { buildDashboard, serveDashboard } from "./dashboard.ts";
 import { prepareAuth, runFile, seedFile, withClient } from "./database.ts";
 import { startDemo } from "./demo.ts";
 import { cacheFunction, functionNames } from "./deno.ts";
@@ -38,6 +39,8 @@ export type StackOptions = {
   history?: boolean;
   /** False: the demo without its workload. */
   workload?: boolean;
+  /** The dashboard, built and served. */
+  dashboard?: boolean;
   /** Function secrets besides those that the stack needs itself. */
   secrets?: Record<string, string>;
   /** Where the functions write their logs; left out: a temporary place. */
@@ -56,6 +59,8 @@ export type Stack = {
   apiUrl: string;
   functionsUrl: string;
   databaseUrl: string;
+  /** Where the dashboard is, if it was asked for. */
+  dashboardUrl: string | undefined;
   keys: Keys;
   logDir: string;
   operator: { email: string; password: string };
@@ -98,6 +103,8 @@ async function startParts(
   const names = functionNames();
   const packages = Promise.all(names.map(cacheFunction));
   packages.catch(() => undefined);
+  const dashboardBuilt = options.dashboard ? buildDashboard() : undefined;
+  dashboardBuilt?.catch(() => undefined);
 
   const database = await startDatabase(options, config.db.port, stops, progress, warnings);
   const pushed = await pushMigrations(database.ownerUrl).catch((error: unknown) => {
@@ -146,6 +153,8 @@ async function startParts(
   });
   stops.push(gateway.stop);
   progress(`The Data API and Auth answer at ${gateway.url}`);
+  const dashboardPort = options.dashboard ? await usualOrAny(options, 54323) : undefined;
+  const dashboardUrl = dashboardPort ? `http://127.0.0.1:${dashboardPort}` : undefined;
 
   const functions = await startFunctions({
     names,
@@ -163,6 +172,7 @@ async function startParts(
       RESEND_API_KEY: "re_local_stack",
       RESEND_BASE_URL: inbox.url,
       TOCSIN_EMAIL_FROM: "Tocsin <alerts@tocsin.local>",
+      ...(dashboardUrl ? { TOCSIN_DASHBOARD_URL: dashboardUrl } : {}),
       // The receiver is on this machine and speaks http; nothing else may.
       TOCSIN_ALLOW_INSECURE_HOSTS: new URL(receiver.url).host,
       ...options.secrets,
@@ -184,6 +194,18 @@ async function startParts(
   );
   progress(`Tocsin is set up, and ${operator.email} is its operator`);
 
+  if (dashboardPort && (await dashboardBuilt)) progress("The dashboard is built");
+  if (dashboardPort) {
+    const dashboard = await serveDashboard(dashboardPort, () => ({
+      supabaseUrl: gateway.url,
+      publishableKey: keys.publishable,
+      realtime: false,
+      demo: operator,
+    }));
+    stops.push(dashboard.stop);
+    progress(`The dashboard is at ${dashboard.url}`);
+  }
+
   if (demo && (options.workload ?? true)) {
     const workload = await startDemo({ url: database.ownerUrl, log });
     stops.push(workload.stop);
@@ -195,6 +217,7 @@ async function startParts(
     apiUrl: gateway.url,
     functionsUrl,
     databaseUrl: database.ownerUrl,
+    dashboardUrl,
     keys,
     logDir,
     operator,

@@ -33,6 +33,7 @@ const starting = startStack({
   usualPorts: true,
   demo: !values["no-demo"],
   history: true,
+  dashboard: true,
   progress: say,
   log: say,
 });
@@ -62,7 +63,10 @@ try {
 }
 
 function introduce(stack: Stack): void {
+  const { email, password } = stack.operator;
   const lines: [string, string][] = [
+    ["Dashboard", stack.dashboardUrl ?? ""],
+    ["Demo login", `${email}   password: ${password}`],
     ["Inbox", stack.inbox.url],
     ["Webhooks", stack.receiver.url],
     ["API", stack.apiUrl],
@@ -70,7 +74,6 @@ function introduce(stack: Stack): void {
     ["Secret key", stack.keys.secret],
     ["Metrics", `${stack.functionsUrl}/tocsin-api/metrics   token: ${stack.keys.metricsToken}`],
     ["Database", stack.databaseUrl],
-    ["Demo login", `${stack.operator.email}   password: ${stack.operator.password}`],
     ["Logs of functions", stack.logDir],
   ];
   say("Ready\n");

@@ -8,7 +8,7 @@
 --   idle                                        statuses of open runs that wait: paused, queued
 --   stuck_after                                 how long a run may run; null: as long as it likes
 --   run_url_template, environment               https://…/{{run_id}}; what all runs are in
---   workflow_names                              {table, id, name}: where a workflow's name stands
+--   workflow_names, project_names               {table, id, name}: where a name stands
 --   members_function, members_role              the host's own membership function
 --   events                                      {table, run_id, type, at, payload,
 --                                                failed_type, max_attempts}
@@ -28,6 +28,7 @@ as $$
     "succeeded": ["succeeded"], "failed": ["failed"], "canceled": ["canceled"], "timed_out": [],
     "idle": ["paused"], "stuck_after": "1 hour",
     "workflow_names": {"table": "public.workflow_definitions", "id": "id", "name": "slug"},
+    "project_names": {"table": "public.projects", "id": "id", "name": "name"},
     "members_function": "public.user_project_ids", "members_role": "admin",
     "events": {"table": "public.workflow_events", "run_id": "run_id", "type": "type", "at": "ts",
                "payload": "payload", "failed_type": "step_failed", "max_attempts": 5},
@@ -128,7 +129,7 @@ declare
   v_known constant text[] := array['source_id', 'run_id', 'project_id', 'workflow_id', 'status',
     'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
     'idle', 'stuck_after', 'run_url_template', 'environment', 'workflow_names',
-    'members_function', 'members_role', 'events', 'jobs'];
+    'project_names', 'members_function', 'members_role', 'events', 'jobs'];
   v_preset jsonb := '{}';
   v_merged jsonb;
   v_unknown text;
@@ -155,7 +156,8 @@ begin
     end if;
     -- a preset leaves out what this host does not have
     v_preset := v_preset - array(
-      select key from unnest(array['events', 'jobs', 'workflow_names']) as key
+      select key
+      from unnest(array['events', 'jobs', 'workflow_names', 'project_names']) as key
       where to_regclass(v_preset #>> array[key, 'table']) is null);
     if to_regproc(v_preset ->> 'members_function') is null then
       v_preset := v_preset - 'members_function' - 'members_role';
@@ -165,8 +167,8 @@ begin
   v_merged := v_preset || coalesce(p_options, '{}');
   -- null is how to do without a part of a preset
   v_merged := v_merged - array(
-    select key from unnest(array['workflow_names', 'members_function', 'members_role', 'events',
-      'jobs', 'run_url_template', 'environment', 'stuck_after']) as key
+    select key from unnest(array['workflow_names', 'project_names', 'members_function',
+      'members_role', 'events', 'jobs', 'run_url_template', 'environment', 'stuck_after']) as key
     where v_merged -> key = 'null');
   if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
     raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'

@@ -69,7 +69,8 @@ declare
   v_required constant jsonb := '{
     "events": ["table", "run_id", "type", "at", "payload", "failed_type"],
     "jobs": ["table", "run_id", "failed_at", "dead_at", "error"],
-    "workflow_names": ["table", "id", "name"]}';
+    "workflow_names": ["table", "id", "name"],
+    "project_names": ["table", "id", "name"]}';
   v_key text;
   v_table regclass := to_regclass(p_mapping ->> 'table');
 begin

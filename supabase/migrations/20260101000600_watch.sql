@@ -243,7 +243,7 @@ begin
   v_source.mapping := v_source.mapping
     || tocsin_internal.map_statuses(p_table, v_source.mapping ->> 'status', v_options);
   perform tocsin_internal.refuse_moving_rows(p_table, v_source.mapping);
-  foreach v_side in array array['events', 'jobs', 'workflow_names'] loop
+  foreach v_side in array array['events', 'jobs', 'workflow_names', 'project_names'] loop
     perform tocsin_internal.refuse_bad_side_table(v_side, v_source.mapping -> v_side);
   end loop;
 

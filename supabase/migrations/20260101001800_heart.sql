@@ -12,7 +12,7 @@ language sql immutable set search_path = ''
 as $$
   select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs',
     'ingest_reports', 'evaluate', 'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell',
-    'accept_invited_operators']
+    'look_up_names', 'accept_invited_operators']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';

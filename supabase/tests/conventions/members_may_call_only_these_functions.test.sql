@@ -20,6 +20,7 @@ $$, array[
   'tocsin.read_decisions(uuid)',
   'tocsin.save_alert_setting(jsonb)',
   'tocsin.forward_again(text,uuid[],timestamp with time zone)',
+  'tocsin.dashboard_scope()',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.explain_run(text,text)',
   'tocsin.my_project_ids(tocsin.member_role)',

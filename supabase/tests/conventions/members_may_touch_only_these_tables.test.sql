@@ -32,6 +32,7 @@ $$, array[
   'tocsin.forwarder_states: select',
   'tocsin.forwarders: select, update',
   'tocsin.forwardings: select',
+  'tocsin.names: select',
   'tocsin.notifications: select',
   'tocsin.operators: delete, insert, select',
   'tocsin.project_members: delete, insert, select, update',
