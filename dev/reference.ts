@@ -19,7 +19,7 @@ const pages: { file: string; title: string; about: string; holds: RegExp }[] = [
     title: "Runs and metrics in SQL",
     about: "Watching run tables, and how their runs ended.",
     holds:
-      /^(run_|workflow_(run_metrics|settings|names)|watch_runs|unwatch_runs|backfill|reconcile|page_run_|read_workflow_metrics|scrape_metrics|stuck_|criticality)/,
+      /^(run_|workflow_(run_metrics|settings|names)|names$|watch_runs|unwatch_runs|backfill|reconcile|page_run_|read_workflow_metrics|scrape_metrics|stuck_|criticality)/,
   },
   {
     file: "errors.md",
@@ -53,7 +53,7 @@ const pages: { file: string; title: string; about: string; holds: RegExp }[] = [
     title: "Access and operation in SQL",
     about: "Who may see what, setting up, looking after.",
     holds:
-      /member|operator|my_project|^(setup|doctor|version|self_|retention|finding|check_status|heartbeat|upgrade|uninstall|stage|api_|regenerate|rewatch)/,
+      /member|operator|my_project|^dashboard_|^(setup|doctor|version|self_|retention|finding|check_status|heartbeat|upgrade|uninstall|stage|api_|regenerate|rewatch)/,
   },
 ];
 

@@ -98,6 +98,7 @@ end
 $$;
 
 comment on function tocsin_internal.refuse_bad_side_table(text, jsonb) is
-  'Raises TC003 or TC006 when events, jobs or workflow_names do not fit the tables they name.';
+  'Raises TC003 or TC006 when events, jobs, workflow_names or project_names do not fit the '
+  'tables they name.';
 
 revoke all on all functions in schema tocsin_internal from public;
