@@ -39,7 +39,7 @@ const pages: { file: string; title: string; about: string; holds: RegExp }[] = [
     title: "Alerts in SQL",
     about: "Settings, alerts, decisions, quiet periods, silences, backtests.",
     holds:
-      /^(alert(?!_channels)|acknowledge|backtest|quiet|silence|explain_run|no_data|severity|decision|unaccounted|notification|configuration|template|throttle|trigger_alert|save_alert|read_alert)/,
+      /^(alert(?!_channels)|acknowledge|backtest|quiet|silence|explain_run|no_data|severity|decision|unaccounted|notification|configuration|template|throttle|trigger_alert|save_alert|read_alert|read_decisions)/,
   },
   {
     file: "delivery.md",
