@@ -41,14 +41,23 @@ begin
       ) as t
     ),
     shape as materialized (
-      select d.digitless, tocsin_internal.message_shape(d.digitless) as shape
+      select d.digitless, tocsin_internal.message_shape(d.digitless) as shape, u.exception,
+        -- what it names lies in its words: then each of the messages names the same
+        d.digitless !~ 'PGRST|SQLSTATE|code|\m000\M.*\m000\M' and u.http_status is null
+          and coalesce(u.exception !~ '\d', true) and length(d.digitless) < 600 as is_understood
       from (select distinct digitless from text) as d
+      cross join lateral (select translate(d.digitless, '0', '4') as fours) as f
+      cross join lateral tocsin_internal.understand_text(f.fours, f.fours) as u
     )
+    select row(t.message, t.told, s.shape, s.exception, null, null)::tocsin_internal.understood_text
+    from text t join shape s on s.digitless = t.digitless
+    where s.is_understood
+    union all
     select row(u.message, u.told, s.shape, u.exception, u.sqlstate,
       u.http_status)::tocsin_internal.understood_text
-    from text t
-    join shape s on s.digitless = t.digitless
-    cross join lateral tocsin_internal.understand_text(t.message, t.told) as u);
+    from text t join shape s on s.digitless = t.digitless
+    cross join lateral tocsin_internal.understand_text(t.message, t.told) as u
+    where not s.is_understood);
 end
 $$;
 
@@ -331,11 +340,12 @@ begin
   ),
   marked as (
     select p.*, g.is_new as group_is_new, g.is_ignored as group_is_ignored,
-      tocsin_internal.spike_kept(g.spike_count - p.count + p.place)
-        > tocsin_internal.spike_kept(g.spike_count - p.count + p.place - 1) as is_kept
+      -- what spike_kept() counts: the first 100, then one in 100
+      s.nth <= 100 or s.nth % 100 = 0 as is_kept
     from placed p
     join tocsin_internal.group_errors(v_errors, p_now) as g
       on g.project = p.project_id and g.print = p.fingerprint
+    cross join lateral (select g.spike_count - p.count + p.place as nth) as s
   ),
   stored as (
     insert into tocsin.error_metrics (error_id, timestamp, source, error_type, severity, project_id,
