@@ -330,3 +330,29 @@ test("what is triggered is stored, matched and admitted like any failure, and on
   );
   assert.notEqual(other.event_id, first.event_id, "in another project the key is another");
 });
+
+test("what was asked is counted beside the answers, and told to operators and scrapers", async () => {
+  const deadline = Date.now() + 30_000;
+  let counted: { of: string; value: number }[] = [];
+  while (counted.length === 0 && Date.now() < deadline) {
+    await new Promise((done) => setTimeout(done, 1_000));
+    ({ rows: counted } = await db.query<{ of: string; value: number }>(
+      `select of, value from tocsin.self_metrics
+       where metric = 'api_requests_24h' and of = 'POST /alerts/trigger'`,
+    ));
+  }
+  assert.ok((counted[0]?.value ?? 0) >= 1);
+  const page = await call("/metrics", stack.keys.metricsToken);
+  const lines = (await page.text()).split("\n");
+  for (const start of [
+    'tocsin_self_api_requests_24h{of="POST /alerts/trigger"} ',
+    "tocsin_self_heart_age_seconds ",
+    'tocsin_self_detection_latency_24h_seconds{of="p99"} ',
+    'tocsin_self_configuration_changes_24h{of="alert_settings"} ',
+  ]) {
+    assert.ok(
+      lines.some((line) => line.startsWith(start)),
+      start,
+    );
+  }
+});

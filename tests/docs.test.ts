@@ -136,3 +136,13 @@ function written(value: unknown): string {
   const json = JSON.stringify(value);
   return json.length < 60 ? `\`${json}\`` : "see below";
 }
+
+test("every figure of tocsin.self_metrics is in its reference, and no other", () => {
+  const told = mentioned(
+    ["supabase/migrations/20260101002030_self_metrics.sql"],
+    /^ {4}\(\d+, '([a-z0-9_]+)', '/gm,
+  );
+  assert.ok(told.length > 15);
+  const listed = mentioned(["docs/reference/self-metrics.md"], /^\| `([a-z0-9_]+)`/gm);
+  assert.deepEqual(listed, told);
+});

@@ -12,7 +12,7 @@ language sql immutable set search_path = ''
 as $$
   select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs',
     'ingest_reports', 'evaluate', 'close_windows', 'remind', 'queue_deliveries', 'ring_doorbell',
-    'look_up_names', 'accept_invited_operators']
+    'look_up_names', 'accept_invited_operators', 'note_beat']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';
@@ -86,10 +86,8 @@ begin
     else
       execute format('select tocsin_internal.%I($1)', p_stage) into v_result using p_now;
     end if;
-    insert into tocsin_internal.stages (stage, last_run_at, last_duration_ms, last_result)
-    values (p_stage, p_now, extract(epoch from clock_timestamp() - v_began) * 1000, v_result)
-    on conflict (stage) do update set last_run_at = excluded.last_run_at,
-      last_duration_ms = excluded.last_duration_ms, last_result = excluded.last_result;
+    perform tocsin_internal.note_stage(p_stage, p_now,
+      (extract(epoch from clock_timestamp() - v_began) * 1000)::double precision, v_result);
   exception when others then
     get stacked diagnostics v_context = pg_exception_context;
     perform tocsin_internal.record_fault(p_stage, sqlstate, sqlerrm, v_context, p_now);

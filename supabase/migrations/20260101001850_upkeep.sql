@@ -149,7 +149,8 @@ as $$
   select array['make_error_partitions', 'make_log_partitions', 'prune_buckets',
     'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
     'prune_alerts', 'prune_long_runs', 'prune_forwardings', 'prune_notifications', 'prune_records',
-    'prune_members', 'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets']
+    'prune_members', 'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets',
+    'prune_beats', 'prune_api_requests']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

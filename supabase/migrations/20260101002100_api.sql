@@ -189,7 +189,14 @@ begin
           where f.stage = name and f.happened_at >= p_now - interval '1 day'))
         order by place), '[]')
       from unnest(tocsin_internal.stage_names()) with ordinality as n (name, place)
-      left join tocsin_internal.stages s on s.stage = name));
+      left join tocsin_internal.stages s on s.stage = name),
+    'self', (
+      select coalesce(json_agg(json_build_object('metric', m.metric, 'unit', m.unit,
+        'description', m.description, 'points', m.points)), '[]')
+      from (
+        select metric, unit, description, json_agg(json_build_array(of, value)) as points
+        from tocsin_internal.measure_itself(p_now) group by metric, unit, description
+      ) as m));
 end
 $$;
 

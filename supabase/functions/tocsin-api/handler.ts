@@ -8,6 +8,7 @@
 import { corsHeaders, preflight } from "./cors.ts";
 import type { Deps } from "./deps.ts";
 import { ApiError, toResponse } from "./errors.ts";
+import { createRequestCounter } from "./requests.ts";
 import { createRouter, type Match, pathInFunction } from "./router.ts";
 import { alertSettingsRoutes } from "./routes/alert_settings.ts";
 import { alertTriggerRoutes } from "./routes/alert_trigger.ts";
@@ -29,8 +30,14 @@ export function createHandler(deps: Deps): (request: Request) => Promise<Respons
     ...alertSettingsRoutes(deps),
     ...alertTriggerRoutes(deps),
   ]);
+  const count = createRequestCounter(deps);
   return async (request) => {
-    const answer = await answerTo(request, route).catch((error) => toResponse(error, deps.log));
+    const began = deps.now().getTime();
+    const seen = { route: "other" };
+    const answer = await answerTo(request, route, seen).catch((error) =>
+      toResponse(error, deps.log),
+    );
+    count(seen.route, answer.status, deps.now().getTime() - began);
     for (const [name, value] of Object.entries(corsHeaders)) answer.headers.set(name, value);
     if (request.method !== "HEAD") return answer;
     await answer.body?.cancel();
@@ -41,9 +48,12 @@ export function createHandler(deps: Deps): (request: Request) => Promise<Respons
 async function answerTo(
   request: Request,
   route: (method: string, path: string) => Match,
+  seen: { route: string },
 ): Promise<Response> {
   const url = new URL(request.url);
-  const { methods, handle, params } = route(request.method, pathInFunction(url));
+  const found = route(request.method, pathInFunction(url));
+  const { methods, handle, params } = found;
+  seen.route = found.route ?? seen.route;
   if (methods.length > 0 && request.method === "OPTIONS") return preflight(methods);
   if (handle !== undefined) return await handle({ request, url, params });
 

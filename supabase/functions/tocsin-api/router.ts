@@ -23,6 +23,8 @@ export interface Route {
 export interface Match {
   /** The methods that the path has; empty: there is no such path. */
   methods: string[];
+  /** As "GET /metrics"; undefined where there is no such path, or not by this method. */
+  route: string | undefined;
   /** Undefined where the path has no such method. */
   handle: Handle | undefined;
   params: Record<string, string>;
@@ -42,6 +44,7 @@ export function createRouter(routes: readonly Route[]): (method: string, path: s
       methods: onPath.flatMap((route) =>
         route.method === "GET" ? ["GET", "HEAD"] : [route.method],
       ),
+      route: chosen && `${chosen.method} ${chosen.path}`,
       handle: chosen?.handle,
       params: Object.fromEntries(
         Object.entries(chosen?.parts ?? {}).map(([name, text]) => [name, decode(name, text)]),

@@ -2,6 +2,7 @@
 import { announcer } from "../_shared/announce.ts";
 import { createDataApi } from "../_shared/data_api.ts";
 import type { Env } from "../_shared/env.ts";
+import { type KeepAlive, keepAlive } from "../_shared/keep_alive.ts";
 import { consoleLog, type Log } from "../_shared/log.ts";
 import { type Resolve, resolveWithSystem } from "../_shared/net/outgoing.ts";
 import { type Channels, channels } from "./channels/registry.ts";
@@ -23,7 +24,7 @@ export interface Deps {
   forwardings: ForwardDatabase;
   forwarders: readonly Forwarder[];
   /** Keeps the function alive until the drain is over, should the ringer hang up before. */
-  keepAlive: (work: Promise<unknown>) => void;
+  keepAlive: KeepAlive;
   /** Tells the database which environment this is. */
   announce?: () => Promise<void>;
   limits?: Partial<Limits>;
@@ -73,12 +74,7 @@ export function platformDeps(): Deps {
     channels,
     forwardings: createForwardDatabase(env, fetch),
     forwarders,
-    keepAlive: (work) => edgeRuntime()?.waitUntil(work),
+    keepAlive,
     announce: announcer(createDataApi({ env, fetch }), env, consoleLog),
   };
-}
-
-/** The Edge Runtime's own global; plain Deno has none, and needs none. */
-function edgeRuntime(): { waitUntil(work: Promise<unknown>): void } | undefined {
-  return (globalThis as { EdgeRuntime?: { waitUntil(work: Promise<unknown>): void } }).EdgeRuntime;
 }

@@ -16,7 +16,8 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''queue_deliveries''); commit; '
   'select tocsin_internal.run_stage(''ring_doorbell''); commit; '
   'select tocsin_internal.run_stage(''look_up_names''); commit; '
-  'select tocsin_internal.run_stage(''accept_invited_operators''); commit',
+  'select tocsin_internal.run_stage(''accept_invited_operators''); commit; '
+  'select tocsin_internal.run_stage(''note_beat''); commit',
   'What each stage did stands whatever becomes of the next, and claims are counted before they '
   'are tried.');
 

@@ -10,6 +10,7 @@ select bag_eq($$
     and not has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
   'tocsin.unsubscribe(text,timestamp with time zone)',
+  'tocsin.note_api_requests(jsonb,timestamp with time zone)',
   'tocsin.trigger_alert(jsonb,text,text,timestamp with time zone)',
   'tocsin.check_doorbell(text)',
   'tocsin.claim_deliveries(integer,integer,timestamp with time zone)',

@@ -70,6 +70,7 @@ $$, array[
   'tocsin_internal.count_errors(timestamp with time zone,timestamp with time zone,interval,text,'
     'text,text,text,text,uuid,text,text,text)',
   'tocsin_internal.complete_parameters(text,jsonb)',
+  'tocsin_internal.self_figures()',
   'tocsin_internal.parameter_faults(text,jsonb)',
   'tocsin_internal.attach_channels(tocsin.alert_settings,jsonb)',
   'tocsin_internal.fill_setting(tocsin.alert_settings,jsonb)',

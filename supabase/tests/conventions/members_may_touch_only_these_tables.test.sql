@@ -13,6 +13,7 @@ select bag_eq($$
 $$, array[
   'tocsin.alert_channels: delete, insert, select, update',
   'tocsin.alert_kinds: select',
+  'tocsin.self_metrics: select',
   'tocsin.alert_routes: delete, insert, select, update',
   'tocsin.quiet_periods: delete, insert, select, update',
   'tocsin.silences: delete, insert, select, update',

@@ -17,7 +17,7 @@ select results_eq($$select stage, handled from beat$$, $$
     ('find_long_runs', 0), ('ingest_reports', 0), ('evaluate', 0),
     ('close_windows', 0), ('remind', 0),
     ('queue_deliveries', 0), ('ring_doorbell', 0), ('look_up_names', 0),
-    ('accept_invited_operators', 1)
+    ('accept_invited_operators', 1), ('note_beat', 1)
 $$, 'The stages before and after the one that fails do their work.');
 select results_eq($$select stage, happened_at, error_code from tocsin_internal.stage_faults$$,
   $$values ('claim_failures', '2026-03-04 10:00Z'::timestamptz, '42883')$$,

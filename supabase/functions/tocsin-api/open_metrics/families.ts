@@ -44,6 +44,15 @@ export const snapshotSchema = z.object({
       fault_count: count,
     }),
   ),
+  /** The figures of tocsin.self_metrics: what they are called is for the database to say. */
+  self: z.array(
+    z.object({
+      metric: z.string().regex(/^[a-z][a-z0-9_]{0,80}$/),
+      unit: z.string(),
+      description: z.string(),
+      points: z.array(z.tuple([z.string(), z.number()])),
+    }),
+  ),
 });
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
@@ -126,7 +135,20 @@ export function familiesOf(snapshot: Snapshot, withDurations: boolean): Family[]
         value: fault_count,
       })),
     },
+    ...snapshot.self.map(selfFamily),
   ];
+}
+
+const suffixes: Record<string, string> = { seconds: "_seconds", share: "_ratio" };
+
+function selfFamily({ metric, unit, description, points }: Snapshot["self"][number]): Family {
+  return {
+    type: "gauge",
+    name: `tocsin_self_${metric}${suffixes[unit] ?? ""}`,
+    ...(unit === "seconds" ? { unit } : {}),
+    help: description,
+    points: points.map(([of, value]) => ({ labels: of === "" ? [] : [["of", of]], value })),
+  };
 }
 
 /** Each outcome of each workflow, those that never were as zeros: outcomes do not overlap. */

@@ -53,6 +53,9 @@ Deno.test("Tocsin itself is told of, and what never ran has no time", () => {
     'tocsin_stage_last_run_timestamp_seconds{stage="roll_up"} 1795251731.5',
     'tocsin_stage_last_duration_seconds{stage="roll_up"} 0.25',
     'tocsin_stage_faults{stage="ingest"} 2',
+    "# HELP tocsin_self_heart_age_seconds Since the last beat.",
+    "tocsin_self_heart_age_seconds 2.5",
+    'tocsin_self_backlog{of="failures"} 3',
   ]) {
     assert.ok(lines.includes(line), line);
   }

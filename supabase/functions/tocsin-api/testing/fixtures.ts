@@ -40,7 +40,13 @@ export function recordingLog(): Log & { lines: string[] } {
 
 export function testDeps(db: DataApi, values: Record<string, string> = {}): Deps {
   const env: Record<string, string> = { TOCSIN_METRICS_TOKEN: metricsToken, ...values };
-  return { db, now: () => now, env: { get: (name) => env[name] }, log: recordingLog() };
+  return {
+    db,
+    now: () => now,
+    env: { get: (name) => env[name] },
+    log: recordingLog(),
+    later: () => undefined,
+  };
 }
 
 /** A request as it arrives at the function. */
@@ -113,6 +119,23 @@ export function snapshot(overrides: Partial<Snapshot> = {}): Snapshot {
     stages: [
       { stage: "roll_up", last_run_at: 1795251731.5, last_duration_seconds: 0.25, fault_count: 0 },
       { stage: "ingest", last_run_at: null, last_duration_seconds: null, fault_count: 2 },
+    ],
+    self: [
+      {
+        metric: "heart_age",
+        unit: "seconds",
+        description: "Since the last beat.",
+        points: [["", 2.5]],
+      },
+      {
+        metric: "backlog",
+        unit: "count",
+        description: "What waits.",
+        points: [
+          ["failures", 3],
+          ["reports", 0],
+        ],
+      },
     ],
     ...overrides,
   };
