@@ -226,6 +226,4 @@ $$;
 comment on function tocsin_internal.schedule_jobs() is
   'Schedules the heart and the upkeep with pg_cron, or brings them up to date.';
 
-select tocsin_internal.schedule_jobs();
-
 revoke all on all functions in schema tocsin_internal from public;
