@@ -24,7 +24,7 @@ select set_eq('select message, exception, sqlstate, http_status from understood'
   from message m cross join lateral tocsin_internal.understand_text(m.text,
     tocsin_internal.redact(m.text)) as u
 $$, 'Each of many messages names what it names alone.');
-select ok((select count(distinct http_status) > 2 and count(distinct exception) > 2
+select ok((select count(distinct http_status) = 2 and count(distinct exception) > 2
     and count(sqlstate) > 0 from understood), 'There is something to name.');
 
 select * from finish();
