@@ -151,8 +151,14 @@ as $$
   ) as t
   left join tocsin_internal.known_workflows(array[row(s.project_id, s.workflow_id)
     ::tocsin_internal.target]) as k on true
-  where s.on_no_data = 'alert' and (k.source_id is not null or s.workflow_id is not null
+  where s.on_no_data = 'alert' and a.evaluator not like 'evaluate\_queue\_%'
+    and (k.source_id is not null or s.workflow_id is not null
     or t.per = 'all' or t.per = 'project' and s.project_id is not null)
+  union all
+  select q.setting_id, q.kind::text, q.project_id, q.queue_name
+  from tocsin_internal.queues_of(array(select s from unnest(p_settings) as s
+    join tocsin.alert_kinds a on a.kind = s.kind
+    where s.on_no_data = 'alert' and a.evaluator like 'evaluate\_queue\_%')) as q
 $$;
 
 comment on function tocsin_internal.expected_targets(tocsin.alert_settings[]) is
@@ -168,6 +174,7 @@ as $$
     when p_unit = 'ms' and p_value >= 60000 then
       trim(to_char(p_value / 60000, 'FM999999990.0')) || ' min'
     when p_unit = 'ms' and p_value >= 1000 then trim(to_char(p_value / 1000, 'FM990.0')) || ' s'
+    when p_unit = 's' and p_value >= 120 then tocsin_internal.say_seconds(p_value)
     when p_unit in ('failures', 'runs') and p_value = 1 then '1 ' || rtrim(p_unit, 's')
     else regexp_replace(to_char(p_value, case when abs(p_value) < 10 then 'FM999999990.99'
         else 'FM999999999990.9' end), '\.$', '') || coalesce(' ' || p_unit, '') end

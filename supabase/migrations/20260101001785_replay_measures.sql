@@ -104,6 +104,9 @@ as $$
   from (
     select make_interval(mins => case
       when k.evaluator = 'evaluate_run_stuck' then 1
+      when k.evaluator like 'evaluate\_queue\_%' then case when p_from
+        > p_now - tocsin_internal.kept_for('queue_metrics') + interval '2 minutes' then 1
+        else 60 end
       when k.evaluator <> 'evaluate_error_rates' then tocsin_internal.finest_kept(
         p_from - tocsin_internal.reach_of(p_setting), p_now)
       when p_from - tocsin_internal.reach_of(p_setting) >= p_now - interval '47 hours' then 1
@@ -240,6 +243,18 @@ grant execute on function
     timestamptz, tocsin_internal.evaluation[]),
   tocsin_internal.evaluate_kind(tocsin.alert_settings[], timestamptz, timestamptz, interval,
     timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_queue_figures(tocsin.alert_settings[], timestamptz, timestamptz,
+    interval, timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_queue_stalled(tocsin.alert_settings[], timestamptz, timestamptz,
+    interval, timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.evaluate_queue_errors(tocsin.alert_settings[], timestamptz, timestamptz,
+    interval, timestamptz, tocsin_internal.evaluation[]),
+  tocsin_internal.queues_of(tocsin.alert_settings[]),
+  tocsin_internal.samples_of(tocsin.alert_settings[], timestamptz, timestamptz, interval,
+    timestamptz),
+  tocsin_internal.tell_queue(tocsin_internal.queue_sample, double precision, bigint, boolean,
+    boolean, jsonb, double precision),
+  tocsin_internal.say_count(bigint, boolean),
   tocsin_internal.wilson_bound(double precision, double precision, double precision),
   tocsin_internal.sure_change(double precision, double precision, double precision,
     double precision, double precision),

@@ -20,9 +20,13 @@ as $$
   aside as (
     delete from tocsin_internal.outcomes_set_aside where set_aside_at < p_now - interval '90 days'
     returning 1
+  ),
+  actions as (
+    delete from tocsin.dead_letter_actions where made_at < p_now - interval '400 days'
+    returning 1
   )
   select greatest((select count(*) from faults), (select count(*) from windows),
-    (select count(*) from aside))
+    (select count(*) from aside), (select count(*) from actions))
 $$;
 
 comment on function tocsin_internal.prune_records(timestamptz, int) is
@@ -146,7 +150,8 @@ comment on function tocsin_internal.prune_channel_secrets(timestamptz, int) is
 create function tocsin_internal.upkeep_steps() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['make_error_partitions', 'make_log_partitions', 'prune_buckets',
+  select array['make_error_partitions', 'make_log_partitions',
+    'make_queue_partitions', 'sum_queues', 'prune_queues', 'prune_buckets',
     'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
     'prune_alerts', 'prune_long_runs', 'prune_forwardings', 'prune_notifications', 'prune_records',
     'prune_members', 'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets',

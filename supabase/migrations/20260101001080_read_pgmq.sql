@@ -1,0 +1,259 @@
+-- Looking at a queue of pgmq.
+--
+-- One statement reads, by the indexes that pgmq makes and never more than 10,001 rows at a place:
+-- what is ready and what is hidden (by vt), and what was archived within five minutes (by
+-- archived_at). How many came in ever is what the sequence of the ids says; whether somebody reads
+-- at all is seen in the statistics of Postgres, too. No function of pgmq is called and no type of
+-- it is used, since upgrades drop them; the columns of 1.4.4 are enough, and what later versions
+-- have (last_read_at) is taken where it is there.
+--
+-- It takes the lock of a plain SELECT, which no producer or consumer waits for.
+--
+-- SECURITY DEFINER functions: none.
+
+create function tocsin_internal.leading_columns(p_table regclass) returns text[]
+language sql stable set search_path = ''
+as $$
+  select coalesce(array_agg(a.attname::text order by a.attname), '{}')
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  join pg_catalog.pg_am m on m.oid = c.relam and m.amname = 'btree'
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where i.indrelid = p_table and i.indisvalid and i.indpred is null
+$$;
+
+comment on function tocsin_internal.leading_columns(regclass) is
+  'The columns by which a whole table can be read in order: those that an index begins with.';
+
+create function tocsin_internal.has_column(p_table regclass, p_column text) returns boolean
+language sql stable set search_path = ''
+as $$
+  select exists (select from pg_catalog.pg_attribute
+    where attrelid = p_table and attname = p_column and attnum > 0 and not attisdropped)
+$$;
+
+comment on function tocsin_internal.has_column(regclass, text) is
+  'Whether the table has the column.';
+
+create function tocsin_internal.shape_of_pgmq(p_queue_name text) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_table constant regclass := to_regclass(format('pgmq.%I', lower('q_' || p_queue_name)));
+  v_archive regclass := to_regclass(format('pgmq.%I', lower('a_' || p_queue_name)));
+  v_leading text[];
+begin
+  if v_table is null then
+    return null;
+  end if;
+  v_leading := tocsin_internal.leading_columns(v_table);
+  if v_archive is not null
+    and not 'archived_at' = any (tocsin_internal.leading_columns(v_archive))
+  then
+    v_archive := null;
+  end if;
+  return jsonb_build_object(
+    'table', v_table,
+    'relation', v_table::oid::bigint,
+    'is_partitioned', (select relkind = 'p' from pg_catalog.pg_class where oid = v_table),
+    'sequence', pg_get_serial_sequence(v_table::text, 'msg_id')::regclass::oid::bigint,
+    -- a partitioned queue has no index on vt: then the first in its own order are read
+    'order', (select o from unnest(array['vt', 'msg_id', 'enqueued_at']) with ordinality
+      as k (o, place) where o = any (v_leading) order by place limit 1),
+    'archive', v_archive,
+    'last_read_at', tocsin_internal.has_column(v_table, 'last_read_at'),
+    'archive_last_read_at', v_archive is not null
+      and tocsin_internal.has_column(v_archive, 'last_read_at'));
+end
+$$;
+
+comment on function tocsin_internal.shape_of_pgmq(text) is
+  'Which tables, columns and indexes a queue of pgmq has; null: there is no such queue.';
+
+create function tocsin_internal.count_changes(
+  p_table oid, p_is_partitioned boolean, out inserted bigint, out updated bigint,
+  out deleted bigint
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if p_is_partitioned then
+    select sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid)),
+      sum(pg_stat_get_tuples_deleted(p.relid))
+    into inserted, updated, deleted
+    from pg_partition_tree(p_table::regclass) p where p.isleaf;
+  else
+    inserted := pg_stat_get_tuples_inserted(p_table);
+    updated := pg_stat_get_tuples_updated(p_table);
+    deleted := pg_stat_get_tuples_deleted(p_table);
+  end if;
+end
+$$;
+
+comment on function tocsin_internal.count_changes(oid, boolean) is
+  'How many rows of a table were inserted, updated and deleted since its statistics began.';
+
+create function tocsin_internal.estimate_rows(p_table oid) returns bigint
+language sql stable set search_path = ''
+as $$
+  -- as the planner does: the rows of a page, times the pages that there are by now
+  select sum(case when c.relpages > 0 and c.reltuples >= 0
+    then c.reltuples / c.relpages
+      * (pg_relation_size(c.oid) / current_setting('block_size')::int) end)::bigint
+  from pg_partition_tree(p_table::regclass) p join pg_catalog.pg_class c on c.oid = p.relid
+  where p.isleaf
+$$;
+
+comment on function tocsin_internal.estimate_rows(oid) is
+  'About how many rows a table has, by its size and its last ANALYZE; null: it had none.';
+
+create function tocsin_internal.pgmq_statement(p_shape jsonb) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_table constant text := p_shape ->> 'table';
+  v_order constant text := p_shape ->> 'order';
+  v_columns constant text := 'vt, read_ct, enqueued_at, '
+    || case when (p_shape ->> 'last_read_at')::boolean then '' else 'null::timestamptz as ' end
+    || 'last_read_at';
+  v_messages text;
+  v_archived text;
+begin
+  if v_order = 'vt' then
+    v_messages := format('ready as materialized (select %1$s from %2$s where vt <= $1 order by vt '
+      'limit 10001), hidden as materialized (select %1$s from %2$s where vt > $1 order by vt '
+      'limit 10001), capped as (select greatest((select count(*) from ready), '
+      '(select count(*) from hidden)) > 10000 as is_capped)', v_columns, v_table);
+  else
+    v_messages := format('seen as materialized (select %1$s from %2$s order by %3$I limit 10001), '
+      'ready as (select * from seen where vt <= $1), hidden as (select * from seen where vt > $1), '
+      'capped as (select count(*) > 10000 as is_capped from seen)', v_columns, v_table, v_order);
+  end if;
+  if p_shape ->> 'archive' is null then
+    v_archived := 'select null::timestamptz as archived_at, null::timestamptz as enqueued_at, '
+      '0 as read_ct, null::timestamptz as last_read_at where false';
+  else
+    v_archived := format('select archived_at, enqueued_at, read_ct, %slast_read_at from %s '
+      'where archived_at > $1 - interval ''5 minutes'' and archived_at <= $1 '
+      'order by archived_at desc limit 1000',
+      case when (p_shape ->> 'archive_last_read_at')::boolean then ''
+        else 'null::timestamptz as ' end, p_shape ->> 'archive');
+  end if;
+  return format($statement$
+    with %s,
+    archived as materialized (%s),
+    ready_sum as (
+      select count(*) as n, min(vt) as oldest_at, count(*) filter (where read_ct > 0) as read,
+        count(*) filter (where read_ct > 1) as retried,
+        count(*) filter (where read_ct > $2) as poison, max(last_read_at) as last_read_at
+      from ready
+    ),
+    hidden_sum as (
+      select count(*) as n, count(*) filter (where read_ct > 0) as in_flight,
+        min(vt) filter (where read_ct = 0) as next_at,
+        count(*) filter (where read_ct > 1) as retried,
+        count(*) filter (where read_ct > $2) as poison, max(last_read_at) as last_read_at
+      from hidden
+    ),
+    archived_sum as (
+      select count(*) filter (where read_ct > 0) as read,
+        count(*) filter (where read_ct > 1) as retried, max(last_read_at) as last_read_at,
+        percentile_cont(array[0.5, 0.95, 0.99]) within group (
+          order by greatest(0, extract(epoch from archived_at - last_read_at)))
+          filter (where last_read_at is not null) as processings
+      from archived
+    ),
+    wait as (
+      select percentile_cont(array[0.5, 0.95, 0.99]) within group (
+        order by greatest(0, extract(epoch from last_read_at - enqueued_at))) as waits
+      from (
+        select last_read_at, enqueued_at from hidden
+        where read_ct = 1 and last_read_at > $1 - interval '5 minutes'
+        union all
+        select last_read_at, enqueued_at from archived where read_ct = 1
+      ) as first_reads
+      where last_read_at is not null
+    )
+    select least(r.n, 10000) as ready_count, least(h.n - h.in_flight, 10000) as delayed_count,
+      least(h.in_flight, 10000) as in_flight_count, c.is_capped, r.oldest_at,
+      h.next_at as next_ready_at, r.read + h.in_flight + a.read as read_count,
+      r.retried + h.retried + a.retried as retried_count, r.poison + h.poison as poison_count,
+      greatest(r.last_read_at, h.last_read_at, a.last_read_at) as last_read_at, w.waits,
+      a.processings
+    from ready_sum r, hidden_sum h, archived_sum a, wait w, capped c
+  $statement$, v_messages, v_archived);
+end
+$$;
+
+comment on function tocsin_internal.pgmq_statement(jsonb) is
+  'The statement that looks at a queue of that shape: $1 is now, $2 the reads that are too many.';
+
+create function tocsin_internal.read_pgmq(
+  p_queue tocsin.queues, p_state tocsin_internal.queue_states, p_now timestamptz
+) returns tocsin_internal.queue_reading
+language plpgsql stable set search_path = ''
+-- by the indexes, whatever the planner thinks of a table that was never analyzed
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
+as $$
+declare
+  v_shape jsonb := p_state.shape;
+  v_found record;
+  v_changes record;
+  v tocsin_internal.queue_reading;
+begin
+  v.relation := to_regclass(format('pgmq.%I', lower('q_' || p_queue.queue_name)));
+  if v_shape is null or v.relation::bigint is distinct from (v_shape ->> 'relation')::bigint
+    or p_state.shaped_at < p_now - interval '10 minutes'
+  then
+    v_shape := tocsin_internal.shape_of_pgmq(p_queue.queue_name);
+  end if;
+  if v_shape is null then
+    raise exception 'its table pgmq.% is gone', lower('q_' || p_queue.queue_name)
+      using errcode = 'undefined_table';
+  elsif v_shape ->> 'order' is null then
+    raise exception 'no index of pgmq.% says what comes first', lower('q_' || p_queue.queue_name)
+      using errcode = 'undefined_object';
+  end if;
+  v.shape := v_shape;
+
+  -- before the messages are counted: what comes in meanwhile is counted with the next look
+  v.storage := pg_relation_filenode(v.relation);
+  v.enqueued_total := coalesce(
+    pg_sequence_last_value((v_shape ->> 'sequence')::bigint::oid::regclass), 0);
+  execute tocsin_internal.pgmq_statement(v_shape) into v_found using p_now, p_queue.poison_reads;
+  select * into v_changes from tocsin_internal.count_changes(v.relation,
+    (v_shape ->> 'is_partitioned')::boolean);
+  v.updated_total := v_changes.updated;
+  v.deleted_total := v_changes.deleted;
+
+  v.ready_count := v_found.ready_count;
+  v.delayed_count := v_found.delayed_count;
+  v.in_flight_count := v_found.in_flight_count;
+  v.is_capped := v_found.is_capped;
+  v.oldest_at := v_found.oldest_at;
+  v.next_ready_at := v_found.next_ready_at;
+  v.read_count := v_found.read_count;
+  v.retried_count := v_found.retried_count;
+  v.poison_count := v_found.poison_count;
+  v.last_read_at := v_found.last_read_at;
+  v.waits := v_found.waits;
+  v.processings := v_found.processings;
+  if v.is_capped then
+    v.estimated_length := tocsin_internal.estimate_rows(v.relation);
+  end if;
+  if not (v_shape ->> 'last_read_at')::boolean then
+    v.unknown := array['wait', 'processing'];
+    v.unknown_because := 'This pgmq is older than 1.10 and does not note when a message is read.';
+  elsif v_shape ->> 'archive' is null then
+    v.unknown := array['processing'];
+    v.unknown_because := 'Its archive has no index on archived_at.';
+  end if;
+  return v;
+end
+$$;
+
+comment on function tocsin_internal.read_pgmq(tocsin.queues, tocsin_internal.queue_states,
+  timestamptz) is
+  'Looks at a queue of pgmq. Fails when it cannot be looked at: the caller guards it.';
+
+revoke all on all functions in schema tocsin_internal from public;
