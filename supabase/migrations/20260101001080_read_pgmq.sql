@@ -209,10 +209,11 @@ begin
   end if;
   if v_shape is null then
     raise exception 'its table pgmq.% is gone', lower('q_' || p_queue.queue_name)
-      using errcode = 'undefined_table';
+      using errcode = 'TC098', hint = 'It is taken off when pgmq.meta no longer names it.';
   elsif v_shape ->> 'order' is null then
     raise exception 'no index of pgmq.% says what comes first', lower('q_' || p_queue.queue_name)
-      using errcode = 'undefined_object';
+      using errcode = 'TC098', hint = format('create index concurrently on %s (vt)',
+        v_shape ->> 'table');
   end if;
   v.shape := v_shape;
 

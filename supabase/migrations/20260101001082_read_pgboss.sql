@@ -80,10 +80,11 @@ begin
     v_shape := tocsin_internal.shape_of_pgboss(v_name);
   end if;
   if v_shape is null then
-    raise exception 'its jobs'' table is gone' using errcode = 'undefined_table';
+    raise exception 'the table of its jobs is gone' using errcode = 'TC098',
+      hint = 'It is taken off when pgboss.queue no longer names it.';
   elsif v_shape ->> 'order' is null then
     raise exception 'no index of % says which jobs wait', v_shape ->> 'table'
-      using errcode = 'undefined_object';
+      using errcode = 'TC098', hint = 'pg-boss makes such an index by itself: let it migrate.';
   end if;
   v.shape := v_shape - 'counted_by';
   v.relation := (v_shape ->> 'relation')::bigint::oid;

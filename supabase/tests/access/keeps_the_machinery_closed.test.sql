@@ -28,7 +28,7 @@ select is_empty($$select pg_temp.readable('anon')$$, 'Nobody reads it without si
 create temp table metrics (name text);
 insert into metrics values ('counted_ranges'), ('counted_runs'), ('error_buckets'),
   ('error_impact'), ('granularities'), ('long_runs'),
-  ('outcome_floor'), ('pending_outcomes'), ('run_buckets'),
+  ('outcome_floor'), ('pending_outcomes'), ('queue_states'), ('run_buckets'),
   ('run_outcomes');
 grant select on metrics to public;
 select bag_eq($$select pg_temp.readable('authenticated')$$,

@@ -10,6 +10,7 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''ingest''); commit; '
   'select tocsin_internal.run_stage(''find_long_runs''); commit; '
   'select tocsin_internal.run_stage(''ingest_reports''); commit; '
+  'select tocsin_internal.run_stage(''sample_queues''); commit; '
   'select tocsin_internal.run_stage(''evaluate''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '
   'select tocsin_internal.run_stage(''remind''); commit; '

@@ -11,6 +11,8 @@ select bag_eq($$
   where p.pronamespace in ('tocsin'::regnamespace, 'tocsin_internal'::regnamespace)
     and p.prosecdef
 $$, array[
+  'tocsin_internal.act_on_dead_letters(text,text,text,bigint[],timestamp with time zone)',
+  'tocsin_internal.read_dead_letters(text,text,integer,bigint,bigint)',
   'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
   'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',

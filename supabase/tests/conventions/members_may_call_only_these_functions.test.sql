@@ -54,7 +54,14 @@ $$, array[
     'timestamp with time zone)',
   'tocsin.backtest_setting(uuid,timestamp with time zone,timestamp with time zone,text,'
     'timestamp with time zone)',
-  'tocsin.acknowledge_alert(uuid,text,timestamp with time zone)'
+  'tocsin.acknowledge_alert(uuid,text,timestamp with time zone)',
+  'tocsin.watch_queue(text,text,jsonb)',
+  'tocsin.queue_metrics_history(timestamp with time zone,timestamp with time zone,interval,text,'
+    'text,text,timestamp with time zone)',
+  'tocsin.list_dead_letters(text,text,integer,bigint)',
+  'tocsin.inspect_dead_letter(text,bigint,text)',
+  'tocsin.replay_dead_letters(text,bigint[],text,timestamp with time zone)',
+  'tocsin.drop_dead_letters(text,bigint[],text,timestamp with time zone)'
 ], 'Of the functions people see, a signed-in user may call these and no other.');
 
 select bag_eq($$
@@ -62,6 +69,25 @@ select bag_eq($$
   where p.pronamespace = 'tocsin_internal'::regnamespace
     and has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
+  'tocsin_internal.act_on_dead_letters(text,text,text,bigint[],timestamp with time zone)',
+  'tocsin_internal.read_dead_letters(text,text,integer,bigint,bigint)',
+  'tocsin_internal.say_letter_error(jsonb)',
+  'tocsin_internal.refuse_all_but_operators()',
+  'tocsin_internal.say_seconds(double precision)',
+  'tocsin_internal.say_count(bigint,boolean)',
+  'tocsin_internal.kept_for(text)',
+  'tocsin_internal.sum_queue_hours(timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.queues_of(tocsin.alert_settings[])',
+  'tocsin_internal.samples_of(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone)',
+  'tocsin_internal.tell_queue(tocsin_internal.queue_sample,double precision,bigint,boolean,'
+    'boolean,jsonb,double precision)',
+  'tocsin_internal.evaluate_queue_figures(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_queue_stalled(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_queue_errors(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
   'tocsin_internal.editable_channel(uuid)',
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',

@@ -57,7 +57,13 @@ $$, array[
   'tocsin_internal.error_buckets: select',
   'tocsin_internal.error_impact: select',
   'tocsin.ingest_keys: insert, select, update',
-  'tocsin.error_sources: select'
+  'tocsin.error_sources: select',
+  'tocsin.dead_letter_actions: select',
+  'tocsin.queue_health: select',
+  'tocsin.queue_hours: select',
+  'tocsin.queue_metrics: select',
+  'tocsin.queues: insert, select, update',
+  'tocsin_internal.queue_states: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$
