@@ -87,7 +87,8 @@ begin
   s.is_capped := coalesce(r.is_capped, false);
   s.estimated_length := r.estimated_length;
   s.oldest_at := r.oldest_at;
-  s.oldest_age_seconds := greatest(0, extract(epoch from p_now - r.oldest_at));
+  s.oldest_age_seconds := case when r.oldest_at is not null
+    then greatest(0, extract(epoch from p_now - r.oldest_at)) end;
   s.next_ready_at := r.next_ready_at;
 
   -- what came in and what was finished since: of the three, two give the third
