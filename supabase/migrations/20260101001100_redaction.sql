@@ -100,13 +100,15 @@ begin
     v_text := regexp_replace(v_text, '(\m[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/]+@',
       '\1:[redacted:password]@', 'gi');
   end if;
-  if v_text ~* 'bearer|basic|authorization' then
+  if v_text ~* 'authorization' then
     v_text := regexp_replace(v_text, '(authorization(?:\\*["''])?\s*[:=]\s*(?:\\*["''])?'
       '(?:(?:token|oauth|digest|negotiate|ntlm|sharedkey|api-?key|aws4-hmac-sha256)\s+)?)'
       '(?!bearer|basic|\[redacted)(?:[a-z0-9-]+\s+)?(?=[^\s"'',;]*[0-9])[^\s"'',;\\]{8,}',
       '\1[redacted:credentials]', 'gi');
     v_text := regexp_replace(v_text, '(authorization(?:\\*["''])?\s*[:=]\s*(?:\\*["''])?(?:bearer'
       '|basic)\s+)(?!\[redacted)[^\s"'',;\\]+', '\1[redacted:credentials]', 'gi');
+  end if;
+  if v_text ~* 'bearer|basic' then
     v_text := regexp_replace(v_text, '\m(bearer)\s+(?!authenti|authoriz|credential)'
       '[a-z0-9._~+/-]{8,}=*', '\1 [redacted:credentials]', 'gi');
     -- "basic authentication failed" is said of no secret
