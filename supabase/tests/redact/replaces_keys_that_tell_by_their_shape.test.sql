@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(18);
+select plan(19);
 
 select is(tocsin_internal.redact('with ' || key || ' it failed'), 'with [redacted:key] it failed',
   key)
@@ -20,6 +20,9 @@ select is(tocsin_internal.redact('jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnb
   'jwt [redacted:jwt]!', 'A JSON web token.');
 select is(tocsin_internal.redact('POST https://hooks.slack.com/services/T000/B000/XXXX 404'),
   'POST https://hooks.slack.com/services/[redacted:key] 404', 'An address that is a secret.');
+
+select is(tocsin_internal.redact('schlüsselä' || 'AKIA' || 'ABCDEFGHIJKLMNOP' || 'é'),
+  'schlüsselä[redacted:key]é', 'A key that touches a letter with an accent is replaced too.');
 
 select * from finish();
 rollback;
