@@ -90,7 +90,8 @@ create table tocsin_internal.stages (
 );
 
 comment on table tocsin_internal.stages is
-  'The last run of each stage of the heart. Written by tocsin_internal.run_stage().';
+  'The last run of each stage of the heart, and of the hourly maintain(). Written by '
+  'tocsin_internal.run_stage() and maintain().';
 comment on column tocsin_internal.stages.stage is 'The stage: a function of tocsin_internal.';
 comment on column tocsin_internal.stages.last_run_at is 'When it last ran to its end (its p_now).';
 comment on column tocsin_internal.stages.last_duration_ms is 'How long that took, in milliseconds.';

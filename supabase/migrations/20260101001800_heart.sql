@@ -17,21 +17,14 @@ $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';
 
-create function tocsin_internal.ring_doorbell(p_now timestamptz default clock_timestamp())
-returns bigint
-language plpgsql set search_path = '' set jit = off
+create function tocsin_internal.ring(p_now timestamptz) returns bigint
+language plpgsql set search_path = ''
 as $$
 declare
   v_url text;
   v_token text;
   v_request_id bigint;
 begin
-  if not tocsin_internal.anything_to_send(p_now)
-    and not tocsin_internal.is_forwarding_due(p_now)
-  then
-    return 0;
-  end if;
-
   select functions_url into v_url from tocsin_internal.installation;
   if v_url is null or not tocsin_internal.has_extension('pg_net')
     or not tocsin_internal.has_extension('supabase_vault')
@@ -58,9 +51,31 @@ begin
 end
 $$;
 
+comment on function tocsin_internal.ring(timestamptz) is
+  'Rings tocsin-notify through pg_net, if it is known how. Returns whether it did.';
+
+create function tocsin_internal.ring_doorbell(p_now timestamptz default clock_timestamp())
+returns bigint
+language plpgsql set search_path = '' set jit = off
+as $$
+begin
+  if tocsin_internal.anything_to_send(p_now) or tocsin_internal.is_forwarding_due(p_now)
+    -- doctor() is to know before the first alert whether it answers: once an hour for nothing, and
+    -- once a minute until it has come in
+    or (select last_doorbell_at < p_now - case
+          when last_api_call_at >= last_doorbell_at - interval '1 minute' then interval '1 hour'
+          else interval '1 minute' end
+        from tocsin_internal.installation)
+  then
+    return tocsin_internal.ring(p_now);
+  end if;
+  return 0;
+end
+$$;
+
 comment on function tocsin_internal.ring_doorbell(timestamptz) is
-  'Rings tocsin-notify through pg_net when deliveries or forwardings are due. A stage of the '
-  'heart. doctor() says what keeps it from ringing.';
+  'Rings tocsin-notify when deliveries or forwardings are due, once an hour besides, and once a '
+  'minute until it has come in. A stage of the heart. doctor() says what keeps it from ringing.';
 
 create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()

@@ -188,8 +188,10 @@ declare
   v_batch constant int := 10000;
   v_until constant timestamptz := clock_timestamp() + interval '20 seconds';
   v_steps text[] := tocsin_internal.upkeep_steps();
+  v_began constant timestamptz := clock_timestamp();
   v_step text;
   v_dropped bigint;
+  v_all bigint := 0;
 begin
   if not pg_try_advisory_xact_lock(hashtext('tocsin'), hashtext('maintain')) then
     return;
@@ -199,16 +201,27 @@ begin
   while cardinality(v_steps) > 0 and clock_timestamp() < v_until loop
     foreach v_step in array v_steps loop
       v_dropped := tocsin_internal.run_upkeep_step(v_step, p_now, v_batch);
+      v_all := v_all + v_dropped;
       if v_dropped < v_batch then
         v_steps := array_remove(v_steps, v_step);
       end if;
     end loop;
   end loop;
+  insert into tocsin_internal.stages (stage, last_run_at, last_duration_ms, last_result)
+  values ('maintain', p_now, extract(epoch from clock_timestamp() - v_began) * 1000, v_all)
+  on conflict (stage) do update set last_run_at = excluded.last_run_at,
+    last_duration_ms = excluded.last_duration_ms, last_result = excluded.last_result;
 end
 $$;
 
 comment on function tocsin_internal.maintain(timestamptz) is
   'Hourly upkeep: each step of upkeep_steps(), batch by batch, for up to 20 seconds.';
+
+create function tocsin_internal.upkeep_command() returns text
+language sql immutable set search_path = ''
+as $$ select 'select tocsin_internal.maintain()' $$;
+
+comment on function tocsin_internal.upkeep_command() is 'What pg_cron runs for the upkeep.';
 
 create function tocsin_internal.schedule_jobs() returns void
 language plpgsql set search_path = ''
@@ -224,7 +237,7 @@ begin
   perform cron.schedule('tocsin-heart',
     case when string_to_array(v_version, '.')::int[] >= array[1, 5] then '5 seconds'
       else '* * * * *' end, tocsin_internal.beat_command());
-  perform cron.schedule('tocsin-upkeep', '7 * * * *', 'select tocsin_internal.maintain()');
+  perform cron.schedule('tocsin-upkeep', '7 * * * *', tocsin_internal.upkeep_command());
 end
 $$;
 

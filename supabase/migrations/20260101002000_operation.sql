@@ -50,8 +50,8 @@ begin
   then
     return;
   end if;
-  for v_check in select unnest(array['check_platform', 'check_notify', 'check_watching',
-                                     'check_forwarding']) loop
+  for v_check in select unnest(array['check_platform', 'check_schedule', 'check_notify',
+                                     'check_watching', 'check_forwarding']) loop
     begin
       return query execute format('select * from tocsin_internal.%I($1)', v_check) using p_now;
     exception when others then
@@ -81,18 +81,21 @@ create function tocsin.setup(
 language plpgsql set search_path = '' set lock_timeout = '2s'
 as $$
 declare
-  v_source tocsin.run_sources;
-  v_errors tocsin.error_sources;
+  v_source record;
   v_queue text;
+  v_url text;
 begin
   if p_functions_url is not null then
     if p_functions_url !~ '^https?://[^/\s]+(/\S*)?$' then
       raise exception 'This is not the address of Edge Functions: %', p_functions_url
         using errcode = 'TC016', hint = 'It looks like https://<ref>.supabase.co/functions/v1';
     end if;
+    v_url := regexp_replace(p_functions_url, '(/tocsin-notify)?/*$', '');
+    -- what another address answered says nothing about this one
     update tocsin_internal.installation
-    set functions_url = regexp_replace(p_functions_url, '(/tocsin-notify)?/*$', '')
-    where is_the_only_row;
+    set functions_url = v_url, last_doorbell_id = null, last_doorbell_at = null,
+      last_api_call_at = null
+    where is_the_only_row and functions_url is distinct from v_url;
   end if;
   if p_operator_email is not null then
     if p_operator_email !~ '^[^\s@]+@[^\s@]+\.?[^\s@]+$' then
@@ -110,26 +113,24 @@ begin
   end loop;
   perform tocsin_internal.ensure_doorbell_token();
   perform tocsin_internal.schedule_jobs();
+  perform tocsin_internal.ensure_live_policy();
   for v_source in
-    select s.* from tocsin.run_sources s
-    where exists (select from pg_catalog.pg_class where oid = s.run_table)
+    select 'watch_runs_again' as step, source_id, run_table::text as name from tocsin.run_sources
+    union all
+    select 'watch_errors_again', source_id, event_table::text from tocsin.error_sources
   loop
     begin
-      perform tocsin.watch_runs(v_source.run_table, v_source.preset, v_source.options);
+      execute format('select tocsin_internal.%I($1)', v_source.step) using v_source.source_id;
     exception when others then
-      raise warning 'The table % could not be watched again: %', v_source.run_table, sqlerrm;
+      raise warning 'The table % could not be watched again: %', v_source.name, sqlerrm;
     end;
   end loop;
-  for v_errors in
-    select s.* from tocsin.error_sources s
-    where exists (select from pg_catalog.pg_class where oid = s.event_table)
-  loop
-    begin
-      perform tocsin.watch_errors(v_errors.event_table, v_errors.preset, v_errors.options);
-    exception when others then
-      raise warning 'The table % could not be watched again: %', v_errors.event_table, sqlerrm;
-    end;
-  end loop;
+  begin
+    -- whether it answers is known once this is committed
+    perform tocsin_internal.ring(clock_timestamp());
+  exception when others then
+    raise warning 'tocsin-notify could not be rung: %', sqlerrm;
+  end;
 
   return query select d.* from tocsin.doctor() as d;
 end

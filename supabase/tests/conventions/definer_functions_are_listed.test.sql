@@ -28,6 +28,7 @@ $$, array[
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin_internal.capture_runs()',
+  'tocsin_internal.follow_changes()',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.is_operator()',
   'tocsin_internal.keep_channel_secret()',

@@ -10,8 +10,8 @@ create function pg_temp.failing() returns text language sql as $$
 $$;
 create table runs (id int primary key, status text);
 select from tocsin_internal.tick();
-select is(pg_temp.failing(), 'functions url, operator',
-  'After the migrations alone two steps are left: an address and an operator.');
+select is(pg_temp.failing(), 'functions url',
+  'After the migrations alone one step is left: setup().');
 select from tocsin.setup('https://x.example/functions/v1');
 select is(pg_temp.failing(), 'operator', 'With the address the operator is left,');
 insert into tocsin.operators (user_id) values (gen_random_uuid());

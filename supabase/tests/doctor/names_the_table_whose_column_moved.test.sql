@@ -10,10 +10,11 @@ select from tocsin.watch_runs('jobs');
 alter table runs rename column flow_id to pipeline;
 
 select results_eq($$
-  select check_name, detail, hint like '%tocsin.watch_runs(''public.runs''%' from tocsin.doctor()
+  select check_name, detail, hint from tocsin.doctor()
   where status = 'fail' and check_name like 'watching%'
 $$, $$
-  values ('watching runs', 'public.runs: column flow_id (workflow_id) is gone', true)
+  values ('watching runs', 'public.runs: column flow_id (workflow_id) is now called pipeline',
+    'select tocsin.setup();')
 $$, 'The table, the column and the command that mends it are named; the other table is well.');
 
 select * from finish();

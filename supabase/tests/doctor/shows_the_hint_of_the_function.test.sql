@@ -4,7 +4,8 @@ set local search_path = public, extensions;
 select plan(7);
 
 select from tocsin.setup('http://127.0.0.1:1/functions/v1');
-update tocsin_internal.installation set last_doorbell_id = 4711, last_doorbell_at = now();
+update tocsin_internal.installation set last_doorbell_id = 4711, last_doorbell_at = now(),
+  last_api_call_at = now();
 
 create function pg_temp.answers(p_status int, p_content text) returns table (said text)
 language plpgsql as $$

@@ -4,6 +4,9 @@ set local search_path = public, extensions;
 select plan(9);
 
 select from tocsin.setup('https://x.example/functions/v1/');
+-- it has rung once by itself
+delete from net.http_request_queue;
+update tocsin_internal.installation set last_doorbell_id = null, last_doorbell_at = null;
 create function pg_temp.rings(p_after interval) returns int language sql as $$
   select tocsin_internal.ring_doorbell(now() + p_after)::int
 $$;
@@ -15,6 +18,7 @@ select tocsin.report_error('execution', 'e');
 select from tocsin_internal.ingest_reports(now() + interval '10 seconds');
 select is(pg_temp.rings('10 seconds'), 0, 'every five minutes at most,');
 select tocsin.claim_forwardings('{}', p_now => now() + interval '1 minute');
+update tocsin_internal.installation set last_api_call_at = now() + interval '1 hour';
 select is(pg_temp.rings('10 minutes'), 0, 'and not when nothing came since the answer.');
 select tocsin.report_error('execution', 'e');
 select from tocsin_internal.ingest_reports(now() + interval '11 minutes');

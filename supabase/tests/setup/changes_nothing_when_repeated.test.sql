@@ -14,7 +14,8 @@ create function pg_temp.state() returns jsonb language sql as $$
     'secrets', (select jsonb_agg(to_jsonb(s) order by id) from vault.secrets s),
     'tokens', (select jsonb_agg(to_jsonb(t)) from tocsin_internal.doorbell_tokens t),
     'queues', (select jsonb_agg(queue_name order by queue_name) from pgmq.meta),
-    'installation', (select to_jsonb(i) from tocsin_internal.installation i),
+    'installation', (select to_jsonb(i) - '{last_doorbell_id,last_doorbell_at}'::text[]
+      from tocsin_internal.installation i),
     'operators', (select jsonb_agg(to_jsonb(o)) from tocsin.operators o),
     'sources', (select jsonb_agg(to_jsonb(s) - 'updated_at') from tocsin.run_sources s),
     'triggers', (select jsonb_agg(oid order by oid) from pg_trigger where tgname like 'tocsin%'))

@@ -6,6 +6,9 @@ select plan(2);
 create table runs (id int primary key, status text);
 select from tocsin.watch_runs('runs');
 select from tocsin.setup('https://x.example/functions/v1');
+-- it has rung once by itself
+delete from net.http_request_queue;
+update tocsin_internal.installation set last_doorbell_id = null, last_doorbell_at = null;
 insert into tocsin.alert_channels (name, kind, recipients) values ('mail', 'email', '{a@b.test}');
 insert into tocsin.alert_settings (name) values ('all');
 insert into tocsin.alert_setting_channels
