@@ -20,6 +20,26 @@ as $$
     format('tocsin.unwatch_errors(%L)', s.event_table)
   from tocsin.error_sources s
   where exists (select from pg_catalog.pg_class where oid = s.event_table)
+  union all
+  -- queues are found by themselves: only what was said of one
+  select 'queue', q.kind || ' ' || q.queue_name,
+    format('tocsin.watch_queue(%L, %L, %L)', q.queue_name, q.kind, said.options),
+    format('tocsin.watch_queue(%L, %L, %L)', q.queue_name, q.kind,
+      (select jsonb_object_agg(key, null) from jsonb_object_keys(said.options) as key))
+  from tocsin.queues q
+  cross join lateral (
+    select jsonb_strip_nulls(jsonb_build_object(
+      'project_id', nullif(q.project_id, ''),
+      'interval', nullif(q.sample_interval, '10 seconds'),
+      'dead_letter_queue', q.dead_letter_queue,
+      'dead_letter_payload', q.dead_letter_payload,
+      'ignore', nullif(q.is_ignored, false),
+      'slow_after', nullif(q.slow_after, '1 minute'),
+      'stalled_after', nullif(q.stalled_after, '2 minutes'),
+      'backing_up_over', nullif(q.backing_up_over, 100),
+      'poison_reads', nullif(q.poison_reads, 5))) as options
+  ) as said
+  where said.options <> '{}' and q.queue_name not like 'tocsin\_%'
   order by 1, 2
 $$;
 

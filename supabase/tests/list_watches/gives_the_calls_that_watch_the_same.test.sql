@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(4);
+select plan(6);
 
 create table "Odd runs" (id int primary key, state text, "what's" text);
 create table events (id int primary key, message text);
@@ -10,12 +10,17 @@ select from tocsin.watch_runs('"Odd runs"', p_options => '{"workflow_id": "what'
 select from tocsin.watch_runs('gone');
 select from tocsin.watch_errors('events');
 drop table gone;
+select pgmq.create('orders');
+select from tocsin_internal.sample_queues(now());
+select is_empty($$select from tocsin_internal.list_watches() where kind = 'queue'$$,
+  'A queue of which nothing was said is found without being told.');
+select from tocsin.watch_queue('orders', p_options => '{"project_id": "p", "slow_after": "1 hour"}');
 create temp table watches as select * from tocsin_internal.list_watches();
 create temp table sources as
   select source_id, run_table, mapping from tocsin.run_sources where source_id <> 'gone';
 
 select results_eq('select kind, name from watches',
-  $$values ('errors', 'events'), ('runs', 'odd_runs')$$, 'A table that is gone is left out.');
+  $$values ('errors', 'events'), ('queue', 'pgmq orders'), ('runs', 'odd_runs')$$, 'A table that is gone is left out.');
 do $$
 declare
   v_call text;
@@ -40,6 +45,9 @@ select results_eq('select name, kind from watches order by 1',
 select results_eq($$select source_id, run_table, mapping from sources$$,
   $$select source_id, run_table, mapping from tocsin.run_sources where source_id <> 'gone'$$,
   'under the same name, with the same mapping.');
+
+select results_eq($$select project_id, slow_after, poison_reads from tocsin.queues
+  where queue_name = 'orders'$$, $$values ('p', interval '1 hour', 5)$$, 'So do queues.');
 
 select * from finish();
 rollback;
