@@ -31,12 +31,15 @@ as $$
       select coalesce(json_agg(json_build_object('project_id', l.project_id, 'name', l.name,
         'role', l.role)), '[]')
       from listed l),
-    'has_runs', exists (select from tocsin.workflow_run_metrics))
+    'has_runs', exists (select from tocsin.workflow_run_metrics),
+    'has_queues', to_regclass('tocsin.queue_health') is not null,
+    'has_cron', to_regclass('tocsin.cron_health') is not null)
 $$;
 
 comment on function tocsin.dashboard_scope() is
-  'What the caller may see: {version, is_operator, projects, has_runs}. Each project has its name, '
-  'if the host says one, and the caller''s role in it (null: an operator sees it).';
+  'What the caller may see: {version, is_operator, projects, has_runs, has_queues, has_cron}. Each '
+  'project has its name, if the host says one, and the caller''s role in it (null: an operator '
+  'sees it).';
 
 revoke all on function tocsin.dashboard_scope() from public, anon;
 grant execute on function tocsin.dashboard_scope() to authenticated;

@@ -13,6 +13,7 @@ select bag_eq($$
 $$, array[
   'tocsin_internal.act_on_dead_letters(text,text,text,bigint[],timestamp with time zone)',
   'tocsin_internal.read_dead_letters(text,text,integer,bigint,bigint)',
+  'tocsin_internal.link_to_run(tocsin.error_metrics)',
   'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
   'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',

@@ -21,6 +21,11 @@ $$, array[
   'tocsin.save_alert_setting(jsonb)',
   'tocsin.forward_again(text,uuid[],timestamp with time zone)',
   'tocsin.dashboard_scope()',
+  'tocsin.dashboard_workflow(text,text,timestamp with time zone,timestamp with time zone,text,'
+    'timestamp with time zone)',
+  'tocsin.dashboard_incidents(text,integer,timestamp with time zone)',
+  'tocsin.dashboard_workflows(timestamp with time zone,timestamp with time zone,interval,text,text,'
+    'integer,timestamp with time zone)',
   'tocsin.doctor(timestamp with time zone)',
   'tocsin.explain_run(text,text)',
   'tocsin.my_project_ids(tocsin.member_role)',
@@ -88,6 +93,14 @@ $$, array[
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.evaluate_queue_errors(tocsin.alert_settings[],timestamp with time zone,'
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.sum_runs(timestamp with time zone,timestamp with time zone,text,text,'
+    'text,timestamp with time zone)',
+  'tocsin_internal.told_by(uuid[])',
+  'tocsin_internal.percentile_of_bins(integer[],bigint[],double precision)',
+  'tocsin_internal.bin_value(integer)',
+  'tocsin_internal.link_to_run(tocsin.error_metrics)',
+  'tocsin_internal.duration_percentiles(timestamp with time zone,timestamp with time zone,text,'
+    'text,text,timestamp with time zone)',
   'tocsin_internal.deliver_test(uuid,timestamp with time zone)',
   'tocsin_internal.editable_channel(uuid)',
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',

@@ -12,6 +12,9 @@ const scope = z.object({
     z.object({ project_id: z.string(), name: z.nullable(z.string()), role: z.nullable(role) }),
   ),
   has_runs: z.boolean(),
+  /** Older installations watch no queues, or no cron jobs. */
+  has_queues: z.boolean(),
+  has_cron: z.boolean(),
 });
 export type Scope = z.infer<typeof scope>;
 

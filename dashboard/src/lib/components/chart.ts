@@ -141,7 +141,13 @@ function drawn(one: Series): uPlot.Series {
   const stroke = () => color(one.color);
   if (one.shape === "bar") {
     const paths = uPlot.paths.bars?.({ size: [0.82, 46], radius: 0.12 });
-    return { label: one.label, fill: stroke, width: 0, ...(paths ? { paths } : {}) };
+    return {
+      label: one.label,
+      fill: stroke,
+      width: 0,
+      points: { show: false },
+      ...(paths ? { paths } : {}),
+    };
   }
   return {
     label: one.label,
