@@ -10,9 +10,9 @@
 create function tocsin_internal.stage_names() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs',
-    'ingest_reports', 'sample_queues', 'evaluate', 'close_windows', 'remind', 'queue_deliveries',
-    'ring_doorbell', 'look_up_names', 'accept_invited_operators', 'note_beat']
+  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs', 'watch_cron',
+    'watch_webhooks', 'ingest_reports', 'sample_queues', 'evaluate', 'close_windows', 'remind',
+    'queue_deliveries', 'ring_doorbell', 'look_up_names', 'accept_invited_operators', 'note_beat']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';

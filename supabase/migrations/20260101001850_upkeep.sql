@@ -154,8 +154,8 @@ as $$
     'make_queue_partitions', 'sum_queues', 'prune_queues', 'prune_buckets',
     'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
     'prune_alerts', 'prune_long_runs', 'prune_forwardings', 'prune_notifications', 'prune_records',
-    'prune_members', 'prune_cron_details', 'prune_configuration_changes', 'prune_channel_secrets',
-    'prune_beats', 'prune_api_requests']
+    'prune_members', 'prune_cron_details', 'prune_cron_metrics', 'prune_webhook_metrics',
+    'prune_configuration_changes', 'prune_channel_secrets', 'prune_beats', 'prune_api_requests']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

@@ -9,6 +9,8 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''claim_failures''); commit; '
   'select tocsin_internal.run_stage(''ingest''); commit; '
   'select tocsin_internal.run_stage(''find_long_runs''); commit; '
+  'select tocsin_internal.run_stage(''watch_cron''); commit; '
+  'select tocsin_internal.run_stage(''watch_webhooks''); commit; '
   'select tocsin_internal.run_stage(''ingest_reports''); commit; '
   'select tocsin_internal.run_stage(''sample_queues''); commit; '
   'select tocsin_internal.run_stage(''evaluate''); commit; '
