@@ -31,6 +31,7 @@ export async function bootstrapDatabase(superuserUrl: string): Promise<void> {
   await prepareAuth(superuserUrl);
   await runFile(superuserUrl, join(bootstrapDir, "owners.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "vault.sql"));
+  await runFile(superuserUrl, join(bootstrapDir, "webhooks.sql"));
   await runFile(superuserUrl, join(bootstrapDir, "reload.sql"));
 }
 

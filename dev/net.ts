@@ -1,8 +1,9 @@
 // The worker behind the stand-in for pg_net: sends what lies in net.http_request_queue.
 //
 // As the real one: it sees a request only when the transaction that made it has committed; takes at
-// most 200 at once; takes them off the queue before it knows how they fare, and never tries again;
-// writes what came back to net._http_response and forgets it after six hours.
+// most 200 at once, in one transaction that ends when the slowest has been answered, so that until
+// then all of them are seen waiting, and their answers carry the time at which it began; never tries
+// again; writes what came back to net._http_response and forgets it after six hours.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -88,6 +89,18 @@ async function sendBatch(client: pg.Client): Promise<number> {
     "select 1 where to_regclass('net.http_request_queue') is not null",
   );
   if (installed.rowCount === 0) return 0;
+  await client.query("begin");
+  try {
+    const sent = await sendTaken(client);
+    await client.query("commit");
+    return sent;
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+async function sendTaken(client: pg.Client): Promise<number> {
   await client.query("delete from net._http_response where created < now() - interval '6 hours'");
   const { rows } = await client.query<Request>(
     `delete from net.http_request_queue

@@ -45,6 +45,8 @@ begin
     body := '{"type": "drain"}'::jsonb,
     headers := jsonb_build_object('content-type', 'application/json', 'x-tocsin-token', v_token),
     timeout_milliseconds := 5000);
+  -- no webhook of anybody's: doctor() tells how it is answered
+  insert into tocsin_internal.request_labels (request_id) values (v_request_id);
   update tocsin_internal.installation
   set last_doorbell_id = v_request_id, last_doorbell_at = p_now where is_the_only_row;
   return 1;
