@@ -105,21 +105,21 @@ comment on column tocsin_internal.waiting_requests.method is 'GET, POST or DELET
 comment on column tocsin_internal.waiting_requests.url is 'Its URL, without its secrets.';
 comment on column tocsin_internal.waiting_requests.first_seen_at is 'Since when it is seen.';
 
-create table tocsin_internal.request_waits (
+create table tocsin.request_waits (
   minute timestamptz primary key,
   waiting_count int not null,
   oldest_seconds double precision not null,
   is_up boolean not null
 );
 
-comment on table tocsin_internal.request_waits is
+comment on table tocsin.request_waits is
   'The minutes in which requests of pg_net waited, or its worker was not there. Kept 9 days.';
-comment on column tocsin_internal.request_waits.minute is 'The minute''s beginning.';
-comment on column tocsin_internal.request_waits.waiting_count is
+comment on column tocsin.request_waits.minute is 'The minute''s beginning.';
+comment on column tocsin.request_waits.waiting_count is
   'The most that waited; 2,000 means as many or more.';
-comment on column tocsin_internal.request_waits.oldest_seconds is
+comment on column tocsin.request_waits.oldest_seconds is
   'The longest that one had been seen to wait, in seconds.';
-comment on column tocsin_internal.request_waits.is_up is 'Whether the worker was there at any time.';
+comment on column tocsin.request_waits.is_up is 'Whether the worker was there at any time.';
 
 -- What a request is for ---------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ alter table tocsin.webhooks enable row level security;
 alter table tocsin.webhook_metrics enable row level security;
 alter table tocsin_internal.request_labels enable row level security;
 alter table tocsin_internal.waiting_requests enable row level security;
-alter table tocsin_internal.request_waits enable row level security;
+alter table tocsin.request_waits enable row level security;
 
 create policy members_see_their_projects_webhooks on tocsin.webhooks
   for select to authenticated using (
@@ -204,13 +204,13 @@ create policy members_see_their_projects_webhooks on tocsin.webhook_metrics
 create policy nobody_reads_it_through_the_api on tocsin_internal.request_labels using (false);
 create policy nobody_reads_it_through_the_api on tocsin_internal.waiting_requests using (false);
 -- no request is in it, only how many wait
-create policy operators_see_waits on tocsin_internal.request_waits
+create policy operators_see_waits on tocsin.request_waits
   for select to authenticated using ((select tocsin_internal.is_operator()));
 
 revoke all on tocsin.webhooks, tocsin.webhook_metrics, tocsin_internal.request_labels,
-  tocsin_internal.waiting_requests, tocsin_internal.request_waits
+  tocsin_internal.waiting_requests, tocsin.request_waits
   from public, anon, authenticated, service_role;
-grant select on tocsin.webhooks, tocsin.webhook_metrics, tocsin_internal.request_waits
+grant select on tocsin.webhooks, tocsin.webhook_metrics, tocsin.request_waits
   to authenticated, service_role;
 revoke all on all functions in schema tocsin_internal from public;
 revoke all on function tocsin.label_request(bigint, text, text) from public, anon, authenticated;

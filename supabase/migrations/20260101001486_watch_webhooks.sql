@@ -84,7 +84,7 @@ begin
   end if;
 
   if v_ids is not null or not v_is_up then
-    insert into tocsin_internal.request_waits as w (minute, waiting_count, oldest_seconds, is_up)
+    insert into tocsin.request_waits as w (minute, waiting_count, oldest_seconds, is_up)
     select v_minute, coalesce(cardinality(v_ids), 0),
       coalesce(extract(epoch from p_now - min(r.first_seen_at)), 0), v_is_up
     from tocsin_internal.waiting_requests r where r.request_id = any (v_ids)
@@ -93,7 +93,7 @@ begin
         oldest_seconds = greatest(w.oldest_seconds, excluded.oldest_seconds),
         is_up = w.is_up or excluded.is_up;
   else
-    update tocsin_internal.request_waits set is_up = true where minute = v_minute and not is_up;
+    update tocsin.request_waits set is_up = true where minute = v_minute and not is_up;
   end if;
 end
 $$;

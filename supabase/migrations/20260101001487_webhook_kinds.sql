@@ -102,7 +102,7 @@ as $$
     returning 1
   ),
   waits as (
-    delete from tocsin_internal.request_waits where minute < p_now - interval '9 days' returning 1
+    delete from tocsin.request_waits where minute < p_now - interval '9 days' returning 1
   ),
   labels as (
     delete from tocsin_internal.request_labels where label_id in (
@@ -199,7 +199,7 @@ begin
           case when w.is_up then 'running' else 'not running' end)))
     from unnest(p_settings) as s
     cross join generate_series(p_from, p_to, p_step) as step (at)
-    join tocsin_internal.request_waits w on w.minute = step.at - interval '1 minute'
+    join tocsin.request_waits w on w.minute = step.at - interval '1 minute'
     where coalesce(s.project_id, '') = '' and coalesce(s.workflow_id, 'pg_net') = 'pg_net';
 end
 $$;

@@ -161,7 +161,7 @@ from (
 ) as p
 left join pg_catalog.pg_extension e on e.extname = p.part
 left join lateral (
-  select r.waiting_count, r.oldest_seconds from tocsin_internal.request_waits r
+  select r.waiting_count, r.oldest_seconds from tocsin.request_waits r
   where p.part = 'pg_net' and r.minute > clock_timestamp() - interval '2 minutes'
   order by r.minute desc limit 1
 ) as w on true

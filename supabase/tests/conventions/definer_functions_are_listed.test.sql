@@ -44,7 +44,8 @@ $$, array[
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
     'integer,text,timestamp with time zone,uuid)',
   'tocsin.report_errors(json,text,text,timestamp with time zone)',
-  'tocsin_internal.apply_acknowledgement()'
+  'tocsin_internal.apply_acknowledgement()',
+  'tocsin.label_request(bigint,text,text)'
 ], 'No function runs with its owner''s rights but these.');
 
 select * from finish();

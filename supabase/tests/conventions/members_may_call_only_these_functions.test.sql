@@ -158,6 +158,23 @@ $$, array[
   'tocsin_internal.hash_key(text)',
   'tocsin_internal.time_slots(timestamp with time zone,timestamp with time zone,interval,text)',
   'tocsin_internal.default_setting()',
+  'tocsin_internal.cron_targets(tocsin.alert_settings[])',
+  'tocsin_internal.cron_timezone()',
+  'tocsin_internal.does_cron_log()',
+  'tocsin_internal.due_times(tocsin_internal.cron_plan,timestamp with time zone,'
+    'timestamp with time zone,integer,text)',
+  'tocsin_internal.is_cron_day(tocsin_internal.cron_plan,date)',
+  'tocsin_internal.next_due(tocsin_internal.cron_plan,timestamp with time zone,text)',
+  'tocsin_internal.evaluate_cron_failed(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_cron_missed(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_cron_slow(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_webhook_failed(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
+  'tocsin_internal.evaluate_webhook_stuck(tocsin.alert_settings[],timestamp with time zone,'
+    'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.evaluate_error_rates(tocsin.alert_settings[],timestamp with time zone,'
     'timestamp with time zone,interval,timestamp with time zone,tocsin_internal.evaluation[])',
   'tocsin_internal.evaluate_kind(tocsin.alert_settings[],timestamp with time zone,'

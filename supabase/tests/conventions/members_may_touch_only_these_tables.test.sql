@@ -63,7 +63,15 @@ $$, array[
   'tocsin.queue_hours: select',
   'tocsin.queue_metrics: select',
   'tocsin.queues: insert, select, update',
-  'tocsin_internal.queue_states: select'
+  'tocsin_internal.queue_states: select',
+  'tocsin.cron_health: select',
+  'tocsin.cron_jobs: select',
+  'tocsin.cron_metrics: select',
+  'tocsin.platform_health: select',
+  'tocsin.request_waits: select',
+  'tocsin.webhook_health: select',
+  'tocsin.webhook_metrics: select',
+  'tocsin.webhooks: select'
 ], 'A signed-in user has these rights on these tables, under row-level security, and no other.');
 
 select is_empty($$

@@ -11,11 +11,11 @@ language sql stable set search_path = '' as $$ select current_setting('t.up', tr
 set local t.up = 'yes';
 create function pg_temp.waits(out waiting_count int, out oldest_seconds float8, out is_up boolean)
 language sql as $$
-  select waiting_count, oldest_seconds, is_up from tocsin_internal.request_waits
+  select waiting_count, oldest_seconds, is_up from tocsin.request_waits
   order by minute desc limit 1$$;
 
 select tocsin_internal.watch_webhooks('2026-03-01 12:00Z');
-select is_empty('select from tocsin_internal.request_waits', 'While nothing waits nothing is kept.');
+select is_empty('select from tocsin.request_waits', 'While nothing waits nothing is kept.');
 select net.http_get('https://example.com/?secret=1') from generate_series(1, 3);
 select tocsin_internal.watch_webhooks('2026-03-01 12:00:05Z');
 select tocsin_internal.watch_webhooks('2026-03-01 12:01:05Z');
