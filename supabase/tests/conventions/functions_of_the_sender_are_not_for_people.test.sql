@@ -22,6 +22,7 @@ $$, array[
   'tocsin.record_forwardings(jsonb,jsonb,timestamp with time zone)',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin.announce_environment(text,text)',
+  'tocsin.label_request(bigint,text,text)',
   'tocsin.report_error(text,text,text,jsonb,text,text,text,text,text,text,text,text,text,text,text,'
     'integer,text,timestamp with time zone,uuid)',
   'tocsin.report_errors(json,text,text,timestamp with time zone)'
