@@ -32,7 +32,8 @@ const pages: { file: string; title: string; about: string; holds: RegExp }[] = [
     file: "queues-and-platform.md",
     title: "Queues, cron jobs and webhooks in SQL",
     about: "What is known of queues, of pg_cron's jobs and of pg_net's requests.",
-    holds: /queue|dead_letter|cron|webhook_|net_|platform|pgflow|pg_?boss/,
+    holds:
+      /queue|dead_letter|cron|webhook|request_waits|label_request|net_|platform|pgflow|pg_?boss/,
   },
   {
     file: "alerts.md",

@@ -1,8 +1,8 @@
 -- The jobs of pg_cron: which there are, how each fares, and what it did minute by minute.
 --
--- Written by watch_cron() alone. pg_cron shows each role only its own jobs, so these are the jobs of
--- the role that owns Tocsin: on Supabase that is postgres, whose jobs Studio and migrations make.
--- The heart is not among them: it cannot tell of itself (doctor() does).
+-- Written by watch_cron() alone. pg_cron shows each role only its own jobs, so these are the jobs
+-- of the role that owns Tocsin: on Supabase that is postgres, whose jobs Studio and migrations
+-- make. The heart is not among them: it cannot tell of itself (doctor() does).
 --
 -- SECURITY DEFINER functions: none.
 
@@ -59,7 +59,8 @@ comment on column tocsin.cron_jobs.plan is 'The schedule, read; null when it can
 comment on column tocsin.cron_jobs.is_active is 'Whether pg_cron is to run it.';
 comment on column tocsin.cron_jobs.scheduled_since is
   'Since when it has this schedule and is active, as far as the heart saw it.';
-comment on column tocsin.cron_jobs.gone_at is 'When it was seen to be unscheduled; null: it is not.';
+comment on column tocsin.cron_jobs.gone_at is
+  'When it was seen to be unscheduled; null: it is not.';
 comment on column tocsin.cron_jobs.last_run_id is 'Its last run, as cron.job_run_details has it.';
 comment on column tocsin.cron_jobs.last_started_at is 'When its last run started.';
 comment on column tocsin.cron_jobs.last_finished_at is 'When a run of it last ended.';

@@ -1,10 +1,10 @@
 -- Watching pg_cron: a stage of the heart reads what its jobs did since the last beat.
 --
--- cron.job_run_details has no index but that of runid, no trigger can be put on it, and pg_cron goes
--- on writing to a row until the run has ended. So it is read from the last runid on, and the rows of
--- runs that had not ended are remembered and looked at again. pg_cron's scheduler is one process,
--- which takes a runid and commits it before the next: no row comes late. What was read and what
--- became of it commit together: nothing is told twice, whatever crashes.
+-- cron.job_run_details has no index but that of runid, no trigger can be put on it, and pg_cron
+-- goes on writing to a row until the run has ended. So it is read from the last runid on, and the
+-- rows of runs that had not ended are remembered and looked at again. pg_cron's scheduler is one
+-- process, which takes a runid and commits it before the next: no row comes late. What was read and
+-- what became of it commit together: nothing is told twice, whatever crashes.
 --
 -- pg_cron runs one instance of a job at a time. A run that has no end though a later one of its job
 -- began was lost, as happens when the server restarts while it connects.

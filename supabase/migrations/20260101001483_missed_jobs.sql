@@ -125,8 +125,8 @@ end
 $$;
 
 comment on function tocsin_internal.watch_cron(timestamptz) is
-  'Reads what the jobs of pg_cron did since the last beat, makes failure events of what failed, and '
-  'notes what was missed. A stage of the heart. Returns how many runs it read.';
+  'Reads what the jobs of pg_cron did since the last beat, makes failure events of what failed, '
+  'and notes what was missed. A stage of the heart. Returns how many runs it read.';
 
 create function tocsin_internal.prune_cron_metrics(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''

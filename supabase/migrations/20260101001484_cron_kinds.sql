@@ -22,7 +22,8 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
      "max": "7 days", "description": "How late a run may begin."}
    ]$json$),
   ('cron_slow', 'measure', 'Cron job is slow',
-   'A run of a job of pg_cron took, or has been going on for, longer than a limit or than is usual.',
+   'A run of a job of pg_cron took, or has been going on for, longer than a limit or than is '
+   'usual.',
    'evaluate_cron_slow', 'ms', 'Cron job {{target}} takes {{value}}',
    'Cron job {{target}} is back to {{value}}', true, $json$[
     {"name": "threshold", "type": "number", "default": null, "min": 1, "max": 31536000000,
@@ -65,7 +66,8 @@ begin
         jsonb_build_object('label', 'Schedule', 'value', (t.job).schedule))
         || case when (t.job).last_status = 'failed' then jsonb_build_array(
           jsonb_build_object('label', 'Last run', 'value',
-            to_char((t.job).last_finished_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'),
+            to_char((t.job).last_finished_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+              || ' UTC'),
           jsonb_build_object('label', 'Message', 'value', coalesce((t.job).last_message, '–')))
           else '[]' end)
     from tocsin_internal.cron_targets(p_settings) as t

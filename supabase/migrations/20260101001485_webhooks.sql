@@ -33,19 +33,22 @@ create table tocsin.webhooks (
 comment on table tocsin.webhooks is
   'The webhooks that pg_net called, and how each last fared. Written by the heart; '
   'tocsin.webhook_health says it in words. Forgotten 9 days after the last answer.';
-comment on column tocsin.webhooks.webhook_id is 'The webhook: made from its kind, name and project.';
+comment on column tocsin.webhooks.webhook_id is
+  'The webhook: made from its kind, name and project.';
 comment on column tocsin.webhooks.kind is
   'How it is known: database_webhook (a trigger that Studio made), labeled (label_request()), seen '
   '(its request was seen waiting) or unknown (all others together).';
 comment on column tocsin.webhooks.name is
   'Its name: "notify_shipping on public.orders", the label, or the method and the URL.';
-comment on column tocsin.webhooks.project_id is 'The project that label_request() named; else empty.';
+comment on column tocsin.webhooks.project_id is
+  'The project that label_request() named; else empty.';
 comment on column tocsin.webhooks.table_name is 'The table of a database webhook.';
 comment on column tocsin.webhooks.method is 'GET, POST or DELETE, if known.';
 comment on column tocsin.webhooks.url is
   'Where it goes, if known: without credentials, query and what looks like a token.';
 comment on column tocsin.webhooks.failures_in_row is 'How many failed since one succeeded.';
-comment on column tocsin.webhooks.last_answered_at is 'When pg_net last noted an answer or an error.';
+comment on column tocsin.webhooks.last_answered_at is
+  'When pg_net last noted an answer or an error.';
 comment on column tocsin.webhooks.last_success_at is 'When it last succeeded.';
 comment on column tocsin.webhooks.last_failure_at is 'When it last failed.';
 comment on column tocsin.webhooks.last_status_code is 'The last HTTP status; null: there was none.';
@@ -67,7 +70,8 @@ comment on table tocsin.webhook_metrics is
   '9 days.';
 comment on column tocsin.webhook_metrics.webhook_id is 'The webhook.';
 comment on column tocsin.webhook_metrics.minute is 'The minute''s beginning.';
-comment on column tocsin.webhook_metrics.request_count is 'Requests that were answered or given up.';
+comment on column tocsin.webhook_metrics.request_count is
+  'Requests that were answered or given up.';
 comment on column tocsin.webhook_metrics.failure_count is
   'Those with a status of 400 or more, a time-out or an error.';
 

@@ -6,8 +6,8 @@
 -- comes late, and ids that begin again after a crash, which empties the table, do no harm. What was
 -- read and what became of it commit together.
 --
--- net.http_request_queue has no index that a reader can use and no time: its first 16 MiB are looked
--- through, and since when a request waits is known from when it was first seen.
+-- net.http_request_queue has no index that a reader can use and no time: its first 16 MiB are
+-- looked through, and since when a request waits is known from when it was first seen.
 --
 -- SECURITY DEFINER functions: none.
 

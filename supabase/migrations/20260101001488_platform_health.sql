@@ -78,7 +78,8 @@ comment on column tocsin.cron_health.failures_in_row is 'How many runs failed si
 comment on column tocsin.cron_health.running_since is 'Since when a run goes on; null: none does.';
 comment on column tocsin.cron_health.next_due_at is
   'When it is due after its last start; null: never, or nobody can tell.';
-comment on column tocsin.cron_health.missed_since is 'When the first run was due that has not come.';
+comment on column tocsin.cron_health.missed_since is
+  'When the first run was due that has not come.';
 comment on column tocsin.cron_health.missed_count is
   'How many runs were due since, as the heart last counted; 1,000 at most.';
 comment on column tocsin.cron_health.run_count_24h is 'Runs that ended within 24 hours.';
@@ -94,13 +95,15 @@ select w.webhook_id, w.kind, w.name, w.project_id, w.table_name, w.method, w.url
       m.request_count)
     when 'idle' then 'No request was answered within 24 hours.'
     else 'Its last request succeeded.' end as reason,
-  coalesce(m.request_count, 0) as request_count_1h, coalesce(m.failure_count, 0) as failure_count_1h,
+  coalesce(m.request_count, 0) as request_count_1h,
+  coalesce(m.failure_count, 0) as failure_count_1h,
   round(100.0 * m.failure_count / nullif(m.request_count, 0), 2) as failure_rate_1h,
   w.failures_in_row, w.last_answered_at, w.last_success_at, w.last_failure_at, w.last_status_code,
   w.last_error, w.first_seen_at
 from tocsin.webhooks w
 left join lateral (
-  select sum(c.request_count)::bigint as request_count, sum(c.failure_count)::bigint as failure_count
+  select sum(c.request_count)::bigint as request_count,
+    sum(c.failure_count)::bigint as failure_count
   from tocsin.webhook_metrics c
   where c.webhook_id = w.webhook_id and c.minute > clock_timestamp() - interval '1 hour'
 ) as m on true
@@ -119,7 +122,8 @@ comment on column tocsin.webhook_health.webhook_id is 'The webhook.';
 comment on column tocsin.webhook_health.kind is
   'How it is known: database_webhook, labeled, seen or unknown.';
 comment on column tocsin.webhook_health.name is 'Its name.';
-comment on column tocsin.webhook_health.project_id is 'The project that its label named; else empty.';
+comment on column tocsin.webhook_health.project_id is
+  'The project that its label named; else empty.';
 comment on column tocsin.webhook_health.table_name is 'The table of a database webhook.';
 comment on column tocsin.webhook_health.method is 'GET, POST or DELETE, if known.';
 comment on column tocsin.webhook_health.url is 'Where it goes, if known, without secrets.';

@@ -36,7 +36,8 @@ select pg_temp.ran('backup', 'failed', '2026-03-01 12:05:30Z');
 select pg_temp.ran('other', 'failed', '2026-03-01 12:05:30Z');
 select pg_temp.ran('other', 'failed', '2026-03-01 12:05:40Z');
 select pg_temp.beat('2026-03-01 12:06Z', '2026-03-01 12:10Z');
-select is_empty('select * from pg_temp.story()', 'One failure of two, and another job''s, say nothing.');
+select is_empty('select * from pg_temp.story()',
+  'One failure of two, and another job''s, say nothing.');
 select pg_temp.ran('backup', 'failed', '2026-03-01 12:10:30Z');
 select pg_temp.beat('2026-03-01 12:11Z', '2026-03-01 12:15Z');
 select pg_temp.ran('backup', 'failed', '2026-03-01 12:15:30Z');

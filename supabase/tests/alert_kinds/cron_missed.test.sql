@@ -52,22 +52,22 @@ select cron.unschedule('often');
 insert into tocsin.alert_settings (name, kind, parameters, notify_resolved) values
   ('missed', 'cron_missed', '{"grace": "2 minutes"}', true);
 select pg_temp.beat('2026-03-01 12:40Z', '2026-03-01 12:40Z');
-select pg_temp.ran('hourly', '2026-03-01 15:10:00Z');
-select pg_temp.beat('2026-03-01 15:11Z', '2026-03-01 15:11Z');
+select pg_temp.ran('hourly', '2026-03-01 13:14:30Z');
+select pg_temp.beat('2026-03-01 13:15Z', '2026-03-01 13:16Z');
 select results_eq($$select * from pg_temp.story() where story > '12:40'$$,
-  $$values ('13:12 fired hourly 1'), ('15:11 resolved hourly 0')$$,
+  $$values ('13:12 fired hourly 1'), ('13:15 resolved hourly 0')$$,
   'What was missed while the scheduler was away is told when it is back.');
 
 select cron.unschedule('hourly');
-select pg_temp.beat('2026-03-01 15:12Z', '2026-03-01 16:20Z');
-select is_empty($$select * from pg_temp.story() where story > '15:12'$$,
+select pg_temp.beat('2026-03-01 13:17Z', '2026-03-01 14:20Z');
+select is_empty($$select * from pg_temp.story() where story > '13:16'$$,
   'A job that was unscheduled on purpose alarms nobody.');
 
 select cron.schedule('hourly', '10 * * * *', 'select 1');
-select pg_temp.beat('2026-03-01 16:21Z', '2026-03-01 16:22Z');
+select pg_temp.beat('2026-03-01 14:21Z', '2026-03-01 14:22Z');
 set local cron.log_run = 'off';
-select pg_temp.beat('2026-03-01 17:00Z', '2026-03-01 17:20Z');
-select is_empty($$select * from pg_temp.story() where story > '15:12'$$,
+select pg_temp.beat('2026-03-01 15:05Z', '2026-03-01 15:20Z');
+select is_empty($$select * from pg_temp.story() where story > '13:16'$$,
   'Where pg_cron writes nothing down, nothing can be told.');
 
 select * from finish();

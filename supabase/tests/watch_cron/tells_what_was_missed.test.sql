@@ -56,8 +56,9 @@ select is_empty('select message from tocsin_internal.reported_errors',
 
 select tocsin_internal.watch_cron('2026-03-02 02:59:58Z');
 select tocsin_internal.watch_cron('2026-03-02 08:00:00Z');
-select results_eq('select source, component, error_type, message from tocsin_internal.reported_errors',
-  $$values ('system', 'pg_cron', 'system', 'pg_cron began no job from 2026-03-02 02:59 to '
+select results_eq($$
+  select source, component, error_type, message from tocsin_internal.reported_errors
+$$, $$values ('system', 'pg_cron', 'system', 'pg_cron began no job from 2026-03-02 02:59 to '
     '2026-03-02 08:00 UTC. Missed: nightly (once).')$$,
   'When the scheduler is back, what was missed while it was away is told.');
 select results_eq($$select status, reason from tocsin.cron_health where job_name = 'nightly'$$,

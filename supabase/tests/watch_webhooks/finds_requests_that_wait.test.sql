@@ -25,7 +25,8 @@ select results_eq('select distinct method, url from tocsin_internal.waiting_requ
   $$values ('GET', 'https://example.com/')$$, 'Their URLs are kept without secrets.');
 delete from net.http_request_queue;
 select tocsin_internal.watch_webhooks('2026-03-01 12:01:10Z');
-select is_empty('select from tocsin_internal.waiting_requests', 'Those that are gone are forgotten.');
+select is_empty('select from tocsin_internal.waiting_requests',
+  'Those that are gone are forgotten.');
 
 set local t.up = 'no';
 select tocsin_internal.watch_webhooks('2026-03-01 12:02Z');

@@ -44,8 +44,9 @@ delete from net._http_response;
 insert into net._http_response (id, status_code, created)
 select request_id, 200, '2026-03-01 12:30Z' from supabase_functions.hooks;
 select pg_temp.watch('2026-03-01 12:30:05Z');
-select results_eq($$select name, failures_in_row, last_status_code from tocsin.webhooks order by 1$$,
-  $$values ('notify_shipping on public.orders', 1, 500), ('unknown requests of pg_net', 0, 200)$$,
+select results_eq($$
+  select name, failures_in_row, last_status_code from tocsin.webhooks order by 1
+$$, $$values ('notify_shipping on public.orders', 1, 500), ('unknown requests of pg_net', 0, 200)$$,
   'An id that comes again is another request.');
 
 select tocsin.label_request(net.http_get('https://erp.example/sync'), 'erp sync', 'p');
