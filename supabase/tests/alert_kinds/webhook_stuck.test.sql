@@ -27,7 +27,7 @@ select is_empty('select * from pg_temp.story()', 'A request may wait for two min
 select pg_temp.beat('2026-03-01 12:05Z', '2026-03-01 12:06Z');
 select results_eq('select * from pg_temp.story()', $$values ('12:05 fired 120')$$,
   'One that waits longer fires, once.');
-select is((select title from tocsin.alerts), 'Requests of pg_net wait (120 s)', 'In words.');
+select is((select title from tocsin.alerts), 'Requests of pg_net wait (2 min)', 'In words.');
 delete from net.http_request_queue;
 select pg_temp.beat('2026-03-01 12:07Z', '2026-03-01 12:08Z');
 select results_eq($$select * from pg_temp.story() where story ~ 'resolved'$$,
