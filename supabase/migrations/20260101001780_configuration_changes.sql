@@ -57,14 +57,16 @@ comment on column tocsin.configuration_changes.changed_at is 'When.';
 create function tocsin_internal.mask_configuration(p_record text, p_row jsonb) returns jsonb
 language sql immutable set search_path = ''
 as $$
-  select case when p_record <> 'alert_channels' then p_row
-    else p_row - 'secret_id' || jsonb_build_object(
+  select case p_record when 'self_watch' then p_row || jsonb_build_object('heartbeat_url',
+      -- who knows it can say that all is well
+      regexp_replace(p_row ->> 'heartbeat_url', '^([a-z]+://)([^/?#]*).*$', '\1\2/***'))
+    when 'alert_channels' then p_row - 'secret_id' || jsonb_build_object(
       'headers', coalesce((select jsonb_object_agg(h.key, '***')
         from jsonb_each(case when jsonb_typeof(p_row -> 'headers') = 'object'
           then p_row -> 'headers' else '{}' end) as h), '{}'),
       -- only what stands between the scheme and the path, and nothing before an @
       'url', regexp_replace(p_row ->> 'url', '^([a-z]+://)(?:[^/?#]*@)?([^/?#]*).*$', '\1\2/***')
-    ) end
+    ) else p_row end
 $$;
 
 comment on function tocsin_internal.mask_configuration(text, jsonb) is

@@ -12,7 +12,8 @@ language sql immutable set search_path = ''
 as $$
   select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs', 'watch_cron',
     'watch_webhooks', 'ingest_reports', 'sample_queues', 'evaluate', 'close_windows', 'remind',
-    'queue_deliveries', 'ring_doorbell', 'look_up_names', 'accept_invited_operators', 'note_beat']
+    'watch_itself', 'queue_deliveries', 'ring_doorbell', 'look_up_names',
+    'accept_invited_operators', 'note_beat']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';
@@ -42,7 +43,8 @@ begin
   -- The function answers at once and drains afterwards: nobody else's request waits behind it.
   v_request_id := net.http_post(
     url := v_url || '/tocsin-notify',
-    body := '{"type": "drain"}'::jsonb,
+    body := case when tocsin_internal.is_heartbeat_due(p_now)
+      then '{"type": "drain", "heartbeat": true}' else '{"type": "drain"}' end::jsonb,
     headers := jsonb_build_object('content-type', 'application/json', 'x-tocsin-token', v_token),
     timeout_milliseconds := 5000);
   -- no webhook of anybody's: doctor() tells how it is answered
@@ -62,6 +64,7 @@ language plpgsql set search_path = '' set jit = off
 as $$
 begin
   if tocsin_internal.anything_to_send(p_now) or tocsin_internal.is_forwarding_due(p_now)
+    or tocsin_internal.is_heartbeat_due(p_now)
     -- doctor() is to know before the first alert whether it answers: once an hour for nothing, and
     -- once a minute until it has come in
     or (select last_doorbell_at < p_now - case
@@ -76,8 +79,9 @@ end
 $$;
 
 comment on function tocsin_internal.ring_doorbell(timestamptz) is
-  'Rings tocsin-notify when deliveries or forwardings are due, once an hour besides, and once a '
-  'minute until it has come in. A stage of the heart. doctor() says what keeps it from ringing.';
+  'Rings tocsin-notify when deliveries, forwardings or the heartbeat are due, once an hour besides, '
+  'and once a minute until it has come in. A stage of the heart. doctor() says what keeps it from '
+  'ringing.';
 
 create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()

@@ -155,7 +155,8 @@ as $$
     'prune_counted_runs', 'prune_errors', 'prune_seen_errors', 'prune_error_counts', 'prune_logs',
     'prune_alerts', 'prune_long_runs', 'prune_forwardings', 'prune_notifications', 'prune_records',
     'prune_members', 'prune_cron_details', 'prune_cron_metrics', 'prune_webhook_metrics',
-    'prune_configuration_changes', 'prune_channel_secrets', 'prune_beats', 'prune_api_requests']
+    'prune_configuration_changes', 'prune_channel_secrets', 'prune_beats', 'prune_api_requests',
+    'prune_troubles', 'count_unaccounted']
 $$;
 
 comment on function tocsin_internal.upkeep_steps() is

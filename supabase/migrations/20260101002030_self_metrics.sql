@@ -33,7 +33,9 @@ as $$
     (14, 'api_requests_24h', 'count', 'Requests to tocsin-api within 24 hours.'),
     (15, 'api_errors_24h', 'count', 'Those that were answered with a status of 500 or more.'),
     (16, 'api_latency_24h', 'seconds', 'How long half, 95 and 99 % of them took at most.'),
-    (17, 'configuration_changes_24h', 'count', 'Changes of what people set, within 24 hours.')
+    (17, 'configuration_changes_24h', 'count', 'Changes of what people set, within 24 hours.'),
+    (18, 'heartbeat_age', 'seconds', 'Since the address outside last answered a ping.'),
+    (19, 'troubles', 'count', 'What Tocsin finds wrong with itself now: tocsin.troubles.')
   ) as k (place, metric, unit, description)
 $$;
 
@@ -197,10 +199,15 @@ as $$
   select 'configuration_changes_24h', record, count(*)
   from tocsin.configuration_changes
   where changed_at > p_now - interval '24 hours' and changed_at <= p_now group by record
+  union all
+  select 'heartbeat_age', '', extract(epoch from p_now - s.ping_answered_at)
+  from tocsin_internal.self_watch_state s
+  union all
+  select 'troubles', '', count(*) from tocsin.troubles where ended_at is null
 $$;
 
 comment on function tocsin_internal.measure_use(timestamptz) is
-  'The figures of self_metrics about the API and about what people change.';
+  'The figures of self_metrics about the API, what people change, and the self-watch.';
 
 create function tocsin_internal.measure_itself(p_now timestamptz)
 returns table (metric text, of text, value double precision, unit text, description text)

@@ -9,6 +9,7 @@ import { type Channels, channels } from "./channels/registry.ts";
 import { createDatabase, type Database } from "./db.ts";
 import { createForwardDatabase, type ForwardDatabase } from "./forward/db.ts";
 import type { Forwarder } from "./forward/forwarder.ts";
+import { createHeartbeatDatabase, type HeartbeatDatabase } from "./heartbeat.ts";
 import { forwarders } from "./forward/registry.ts";
 
 export interface Deps {
@@ -23,6 +24,7 @@ export interface Deps {
   channels: Channels;
   forwardings: ForwardDatabase;
   forwarders: readonly Forwarder[];
+  heartbeat: HeartbeatDatabase;
   /** Keeps the function alive until the drain is over, should the ringer hang up before. */
   keepAlive: KeepAlive;
   /** Tells the database which environment this is. */
@@ -74,6 +76,7 @@ export function platformDeps(): Deps {
     channels,
     forwardings: createForwardDatabase(env, fetch),
     forwarders,
+    heartbeat: createHeartbeatDatabase(env, fetch),
     keepAlive,
     announce: announcer(createDataApi({ env, fetch }), env, consoleLog),
   };

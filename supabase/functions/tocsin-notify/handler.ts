@@ -14,9 +14,15 @@ import { createOutgoing, type Outgoing } from "../_shared/net/outgoing.ts";
 import { DatabaseError } from "./db.ts";
 import { defaultLimits, type Deps } from "./deps.ts";
 import { Drain, type DrainResult } from "./drain.ts";
+import { pingOutside } from "./heartbeat.ts";
 import { createForwarding, type ForwardCounts } from "./forward/forwarding.ts";
 
-const body = z.object({ type: z.literal("drain"), wait: z.boolean().default(false) });
+const body = z.object({
+  type: z.literal("drain"),
+  wait: z.boolean().default(false),
+  /** The address outside is to be pinged as well. */
+  heartbeat: z.boolean().default(false),
+});
 const longestToken = 512;
 const longestBody = 4_096;
 
@@ -76,10 +82,16 @@ async function handle(
     return { forwarding: counts };
   });
   // Forwarding never fails; the drain's failure is told by whoever waits for it, or logged.
-  const { wait } = parsed.data;
+  const { wait, heartbeat } = parsed.data;
+  const pinging = heartbeat
+    ? pingOutside(deps.heartbeat, outgoingOf(deps), deps.log)
+    : Promise.resolve();
   const told = draining.catch((error: unknown) => (wait ? undefined : logFailure(error, deps)));
-  deps.keepAlive(Promise.all([told, forwarding]));
-  if (wait) return json(200, { ...(await draining), ...(await forwarding) });
+  deps.keepAlive(Promise.all([told, forwarding, pinging]));
+  if (wait) {
+    await pinging;
+    return json(200, { ...(await draining), ...(await forwarding) });
+  }
   return json(202, { accepted: true });
 }
 

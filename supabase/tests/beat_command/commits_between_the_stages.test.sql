@@ -16,6 +16,7 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''evaluate''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '
   'select tocsin_internal.run_stage(''remind''); commit; '
+  'select tocsin_internal.run_stage(''watch_itself''); commit; '
   'select tocsin_internal.run_stage(''queue_deliveries''); commit; '
   'select tocsin_internal.run_stage(''ring_doorbell''); commit; '
   'select tocsin_internal.run_stage(''look_up_names''); commit; '

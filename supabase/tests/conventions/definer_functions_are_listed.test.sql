@@ -18,6 +18,8 @@ $$, array[
   'tocsin_internal.replace_signing_secret(uuid,timestamp with time zone)',
   'tocsin_internal.replay_delivery(uuid,uuid,timestamp with time zone)',
   'tocsin.unsubscribe(text,timestamp with time zone)',
+  'tocsin.record_heartbeat(text,timestamp with time zone)',
+  'tocsin.claim_heartbeat(timestamp with time zone)',
   'tocsin.note_api_requests(jsonb,timestamp with time zone)',
   'tocsin_internal.self_figures()',
   'tocsin.trigger_alert(jsonb,text,text,timestamp with time zone)',

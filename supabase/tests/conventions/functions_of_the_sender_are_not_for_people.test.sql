@@ -10,6 +10,8 @@ select bag_eq($$
     and not has_function_privilege('authenticated', p.oid, 'execute')
 $$, array[
   'tocsin.unsubscribe(text,timestamp with time zone)',
+  'tocsin.record_heartbeat(text,timestamp with time zone)',
+  'tocsin.claim_heartbeat(timestamp with time zone)',
   'tocsin.note_api_requests(jsonb,timestamp with time zone)',
   'tocsin.trigger_alert(jsonb,text,text,timestamp with time zone)',
   'tocsin.check_doorbell(text)',

@@ -13,6 +13,8 @@ select bag_eq($$
 $$, array[
   'tocsin.alert_channels: delete, insert, select, update',
   'tocsin.alert_kinds: select',
+  'tocsin.troubles: select',
+  'tocsin.self_watch: select, update',
   'tocsin.self_metrics: select',
   'tocsin.alert_routes: delete, insert, select, update',
   'tocsin.quiet_periods: delete, insert, select, update',

@@ -16,7 +16,7 @@ select results_eq($$select stage, handled from beat$$, $$
   values ('roll_up', 1::bigint), ('backfill', 0), ('claim_failures', null), ('ingest', 0),
     ('find_long_runs', 0), ('watch_cron', 0), ('watch_webhooks', 0), ('ingest_reports', 0),
     ('sample_queues', 4), ('evaluate', 0),
-    ('close_windows', 0), ('remind', 0),
+    ('close_windows', 0), ('remind', 0), ('watch_itself', 0),
     ('queue_deliveries', 0), ('ring_doorbell', 0), ('look_up_names', 0),
     ('accept_invited_operators', 1), ('note_beat', 1)
 $$, 'The stages before and after the one that fails do their work.');

@@ -24,6 +24,7 @@ export interface Answer {
 }
 
 export interface Request1 {
+  method: "GET" | "POST";
   url: URL;
   headers: Readonly<Record<string, string>>;
   body: Uint8Array;
@@ -43,7 +44,7 @@ export class RequestError extends Error {
 const maxHeadBytes = 16 * 1024;
 const encoder = new TextEncoder();
 
-export async function post(connection: Connection, request: Request1): Promise<Answer> {
+export async function exchange(connection: Connection, request: Request1): Promise<Answer> {
   const head = encodeHead(request);
   let writeError: unknown;
   try {
@@ -63,15 +64,16 @@ export async function post(connection: Connection, request: Request1): Promise<A
   }
 }
 
-function encodeHead({ url, headers, body }: Request1): Uint8Array {
-  const lines = [`POST ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`];
+function encodeHead({ method, url, headers, body }: Request1): Uint8Array {
+  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`];
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
       throw new RequestError(`The header "${name}" holds characters that HTTP does not allow.`);
     }
     lines.push(`${name}: ${value}`);
   }
-  lines.push(`content-length: ${body.length}`, "accept-encoding: identity", "connection: close");
+  if (method === "POST") lines.push(`content-length: ${body.length}`);
+  lines.push("accept-encoding: identity", "connection: close");
   const text = lines.join("\r\n") + "\r\n\r\n";
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

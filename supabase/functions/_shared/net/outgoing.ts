@@ -9,7 +9,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { blockedKind, parseAddress } from "./addresses.ts";
-import { type Answer, encodeText, post, ProtocolError, RequestError } from "./http1.ts";
+import { type Answer, encodeText, exchange, ProtocolError, RequestError } from "./http1.ts";
 
 export type Resolve = (hostname: string) => Promise<string[]>;
 export type Connect = (address: string, port: number) => Promise<Deno.TcpConn>;
@@ -29,7 +29,8 @@ export interface OutgoingOptions {
 export interface OutgoingRequest {
   url: string;
   headers: Readonly<Record<string, string>>;
-  body: string;
+  /** Posted; left out: the address is asked with a GET. */
+  body?: string;
 }
 
 export type Outgoing = (request: OutgoingRequest) => Promise<Answer>;
@@ -89,10 +90,11 @@ export function createOutgoing(options: OutgoingOptions): Outgoing {
       return await within(
         left(totalTimeoutMs),
         `${url.host} did not answer within ${seconds(totalTimeoutMs)}.`,
-        post(connection, {
+        exchange(connection, {
+          method: body === undefined ? "GET" : "POST",
           url,
           headers,
-          body: encodeText(body),
+          body: encodeText(body ?? ""),
           maxBodyBytes: options.maxBodyBytes ?? 64 * 1024,
         }),
         // Closing makes the pending read fail, and what was read by then is the answer, if it is one.

@@ -44,6 +44,20 @@ Deno.test("a request arrives as it was made, and its answer comes back", async (
   assert.equal(received?.headers.get("content-type"), "application/json");
 });
 
+Deno.test("without a body the address is asked with a GET, by the same rules", async () => {
+  await using server = serve(() => new Response("all is well"));
+  const send = outgoing({ allowInsecureHosts: server.host });
+  const answer = await send({ url: `${server.url}/ping/a?b=c`, headers: { "user-agent": "T" } });
+  assert.deepEqual([answer.status, answer.body], [200, "all is well"]);
+  const [received] = server.received;
+  assert.deepEqual([received?.method, received?.path, received?.body], ["GET", "/ping/a?b=c", ""]);
+  assert.equal(received?.headers.get("content-length"), null);
+  await assert.rejects(
+    send({ url: "https://10.0.0.1/ping", headers: {} }),
+    failsAs("blocked", /10\.0\.0\.1/),
+  );
+});
+
 Deno.test("http is refused to every host that is not listed, its port included", async () => {
   await using server = serve(() => new Response("ok"));
   const send = outgoing({ allowInsecureHosts: `127.0.0.1:1,localhost:${server.port}` });

@@ -9,8 +9,13 @@ import { createDatabase } from "../db.ts";
 import { defaultLimits, type Limits, platformDeps } from "../deps.ts";
 import { createForwardDatabase } from "../forward/db.ts";
 import { createHandler } from "../handler.ts";
+import { createHeartbeatDatabase } from "../heartbeat.ts";
 
-const byTheClock = new Set(["claim_deliveries", "claim_forwardings", "record_forwardings"]);
+const byTheClock = new Set(
+  ["deliveries", "forwardings", "heartbeat"]
+    .map((what) => `claim_${what}`)
+    .concat("record_forwardings", "record_heartbeat"),
+);
 let offset = 0;
 let records = 0;
 const dieAt = Number(Deno.env.get("TEST_DIE_AT") ?? Infinity);
@@ -32,6 +37,7 @@ const handle = createHandler({
   limits,
   db: createDatabase(deps.env, fetchAt),
   forwardings: createForwardDatabase(deps.env, fetchAt),
+  heartbeat: createHeartbeatDatabase(deps.env, fetchAt),
 });
 
 Deno.serve(

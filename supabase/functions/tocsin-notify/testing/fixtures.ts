@@ -170,6 +170,7 @@ export function testDeps(
       record: (results) => Promise.resolve(results.length),
     },
     forwarders,
+    heartbeat: { claim: () => Promise.resolve(null), record: () => Promise.resolve() },
     keepAlive: () => undefined,
     ...rest,
   };
