@@ -79,9 +79,9 @@ end
 $$;
 
 comment on function tocsin_internal.ring_doorbell(timestamptz) is
-  'Rings tocsin-notify when deliveries, forwardings or the heartbeat are due, once an hour besides, '
-  'and once a minute until it has come in. A stage of the heart. doctor() says what keeps it from '
-  'ringing.';
+  'Rings tocsin-notify when deliveries, forwardings or the heartbeat are due, once an hour '
+  'besides, and once a minute until it has come in. A stage of the heart. doctor() says what keeps '
+  'it from ringing.';
 
 create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()

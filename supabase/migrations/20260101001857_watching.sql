@@ -1,9 +1,9 @@
 -- Watching: finds what is wrong with Tocsin itself, once a minute, and tells it.
 --
--- A trouble is told when it is found, again each repeat_interval, and when it is over. It is written
--- straight into notifications and deliveries: settings, matching and admission may be what is wrong.
--- No trouble is about the telling of a trouble: such deliveries are left out of what is looked at, so
--- that nothing goes round in a circle.
+-- A trouble is told when it is found, again each repeat_interval, and when it is over. It is
+-- written straight into notifications and deliveries: settings, matching and admission may be what
+-- is wrong. No trouble is about the telling of a trouble: such deliveries are left out of what is
+-- looked at, so that nothing goes round in a circle.
 --
 -- SECURITY DEFINER functions: none.
 
@@ -166,8 +166,8 @@ as $$
   union all
   -- made a week ahead: when none lies ahead, the upkeep has not run for days
   select 'partitions_missing', 'Partitions are missing', 'None lies ahead for '
-      || string_agg(t.name, ', '), 'select tocsin_internal.maintain(); and see that pg_cron has the '
-      'job tocsin-upkeep: select tocsin.setup();'
+      || string_agg(t.name, ', '), 'select tocsin_internal.maintain(); and see that pg_cron has '
+      'the job tocsin-upkeep: select tocsin.setup();'
   from unnest(array['tocsin.error_metrics', 'tocsin.alert_logs']) as t (name)
   where not exists (
     select from tocsin_internal.partitions_of(to_regclass(t.name)) as p

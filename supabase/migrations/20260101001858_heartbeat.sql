@@ -119,7 +119,8 @@ begin
         then 'Put heartbeat_url of tocsin.self_watch right.'
       when v_state.ping_answered_at > p_now - interval '5 minutes'
         or v_watch.updated_at > p_now - interval '5 minutes' then null
-      else 'It is not pinged while the heart is not well, or cannot ring: see the other checks.' end;
+      else 'It is not pinged while the heart is not well or cannot ring: see the other checks.'
+      end;
 end
 $$;
 
