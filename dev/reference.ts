@@ -54,7 +54,7 @@ const pages: { file: string; title: string; about: string; holds: RegExp }[] = [
     title: "Access and operation in SQL",
     about: "Who may see what, setting up, looking after.",
     holds:
-      /member|operator|my_project|^dashboard_|^(setup|doctor|version|self_|retention|finding|check_status|heartbeat|upgrade|uninstall|stage|api_|note_api|troubles|regenerate|rewatch|follow_changes)/,
+      /member|operator|my_project|^dashboard_|^(setup|doctor|version|self_|retention|finding|check_status|heartbeat|upgrade|uninstall|stage|api_|note_api|trouble|regenerate|rewatch|follow_changes)/,
   },
 ];
 
