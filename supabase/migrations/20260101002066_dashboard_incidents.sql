@@ -123,8 +123,8 @@ $$;
 
 comment on function tocsin.dashboard_incidents(text, int, timestamptz) is
   'What is broken now: {alerts, errors}. alerts fire, or are acknowledged; errors are open groups '
-  'that were seen within the last hour. Each says where, since when, how many runs and users it hurt, '
-  'and told: the channels it was sent to.';
+  'that were seen within the last hour. Each says where, since when, how many runs and users it '
+  'hurt, and told: the channels it was sent to.';
 
 revoke all on all functions in schema tocsin_internal from public;
 grant execute on function tocsin_internal.told_by(uuid[]) to authenticated;

@@ -34,7 +34,7 @@ export function points(change: number): string {
 
 export function duration(ms: number | null | undefined): string {
   if (ms == null) return "–";
-  if (ms < 1) return "< 1 ms";
+  if (ms < 1) return ms === 0 ? "0 s" : "< 1 ms";
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
   return span(ms);
@@ -51,6 +51,11 @@ export function span(ms: number): string {
   return days < 60 ? join(days, "d", hours % 24, "h") : `${Math.floor(days / 30.44)} mo`;
 }
 
+/** A span of time in its largest unit. */
+function largest(ms: number): string {
+  return span(ms).split(" ").slice(0, 2).join(" ");
+}
+
 function join(large: number, unit: string, small: number, smaller: string): string {
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smaller}`;
 }
@@ -58,7 +63,7 @@ function join(large: number, unit: string, small: number, smaller: string): stri
 export function ago(date: Date, now: number): string {
   const past = now - date.getTime();
   if (past < -1_500) return `in ${span(-past)}`;
-  return past < 1_500 ? "just now" : `${span(past)} ago`;
+  return past < 1_500 ? "just now" : `${largest(past)} ago`;
 }
 
 const exactFormat = new Intl.DateTimeFormat(locale, {

@@ -21,6 +21,8 @@ $$, array[
   'tocsin.save_alert_setting(jsonb)',
   'tocsin.forward_again(text,uuid[],timestamp with time zone)',
   'tocsin.dashboard_scope()',
+  'tocsin.dashboard_error(uuid,timestamp with time zone,timestamp with time zone,'
+    'timestamp with time zone)',
   'tocsin.dashboard_workflow(text,text,timestamp with time zone,timestamp with time zone,text,'
     'timestamp with time zone)',
   'tocsin.dashboard_incidents(text,integer,timestamp with time zone)',

@@ -22,7 +22,7 @@ export type HistoryKey = {
   range: string;
   project: string | null;
   workflow?: string;
-  source?: string;
+  source?: string | null;
 };
 export type History = { buckets: Bucket[]; bucketMs: number };
 

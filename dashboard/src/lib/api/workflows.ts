@@ -5,7 +5,7 @@ import { timeZone } from "../format.ts";
 import { bucketOf, spanOf } from "../range.ts";
 import { call } from "./client.ts";
 
-const sums = z.object({
+export const sums = z.object({
   run_count: z.number(),
   success_count: z.number(),
   failure_count: z.number(),

@@ -17,7 +17,13 @@ export type Series = {
   isRate?: boolean;
   isDashed?: boolean;
 };
-export type Mark = { at: Date; text: string; color: string };
+export type Mark = {
+  at: Date;
+  text: string;
+  /** What it marks, for the legend. */
+  kind: string;
+  color: string;
+};
 
 type Options = {
   width: number;
