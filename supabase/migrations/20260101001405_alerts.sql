@@ -76,8 +76,9 @@ create index alerts_kind_idx on tocsin.alerts (kind);
 create index alerts_resolved_at_idx on tocsin.alerts (resolved_at);
 
 comment on table tocsin.alerts is
-  'What measures have found: one row for each time, from pending to resolved. Written by the '
-  'heart; kept as long after it was resolved as tocsin.retention says.';
+  'What measures have found, and workflows that failed for a setting that tells when they succeed '
+  'again: one row for each time, from its beginning to resolved. Written by the heart; kept as long '
+  'after it was resolved as tocsin.retention says.';
 comment on column tocsin.alerts.alert_id is 'The alert.';
 comment on column tocsin.alerts.setting_id is 'The setting that found it.';
 comment on column tocsin.alerts.setting_name is 'What the setting was called.';
@@ -89,7 +90,8 @@ comment on column tocsin.alerts.severity is 'How bad, as its setting says.';
 comment on column tocsin.alerts.state is 'pending, firing, acknowledged or resolved.';
 comment on column tocsin.alerts.is_flapping is
   'Whether it came and went three times in an hour: then half an hour of calm resolves it.';
-comment on column tocsin.alerts.pending_since is 'The first minute''s end at which it was over.';
+comment on column tocsin.alerts.pending_since is
+  'The first minute''s end at which it was over its limit.';
 comment on column tocsin.alerts.fired_at is 'When it fired; null: it did not.';
 comment on column tocsin.alerts.clear_since is 'Since when it is back; null: it is not.';
 comment on column tocsin.alerts.acknowledged_at is 'When somebody said that they know.';
@@ -97,13 +99,15 @@ comment on column tocsin.alerts.acknowledged_by is 'Who said so.';
 comment on column tocsin.alerts.resolved_at is 'When it was over.';
 comment on column tocsin.alerts.told_at is 'When it was first told to somebody; null: it was not.';
 comment on column tocsin.alerts.last_told_at is 'When it was last told to somebody.';
-comment on column tocsin.alerts.value is 'The value that was last judged.';
+comment on column tocsin.alerts.value is
+  'The value that was last judged; of failed runs, how many.';
 comment on column tocsin.alerts.threshold is 'The limit it was held against.';
 comment on column tocsin.alerts.unit is 'The unit of both.';
 comment on column tocsin.alerts.sample is 'How much the value is made of.';
 comment on column tocsin.alerts.title is 'What it is, in a sentence.';
 comment on column tocsin.alerts.context is 'What else its kind knows: facts, as label and value.';
-comment on column tocsin.alerts.judged_at is 'The end of the minute that was last judged.';
+comment on column tocsin.alerts.judged_at is
+  'The end of the minute that was last judged; of failed runs, when the last one failed.';
 
 create table tocsin.alert_transitions (
   transition_id uuid primary key default gen_random_uuid(),

@@ -193,6 +193,8 @@ begin
       when s.setting_id is null then 'Its setting was deleted.'
       when not s.is_enabled then 'Its setting was turned off.'
       when s.kind <> a.kind then 'Its setting is of another kind now.'
+      when s.kind = 'run_failed' and not (s.parameters ->> 'resolve_on_success')::boolean
+        then 'Its setting no longer asks whether the workflow succeeds again.'
       when tocsin_internal.is_replaced(s, a.project_id, a.workflow_id) then
         'A more specific setting speaks for it now.'
       else 'Its setting is about something else now.' end as note
@@ -201,7 +203,9 @@ begin
     where a.state <> 'resolved' and (
       s.setting_id is null or not s.is_enabled or s.kind <> a.kind
       or s.workflow_id <> a.workflow_id
-      or s.workflow_id is null and coalesce(s.parameters ->> 'per', 'workflow') <> case
+      or s.kind = 'run_failed' and not (s.parameters ->> 'resolve_on_success')::boolean
+      or s.kind <> 'run_failed' and s.workflow_id is null
+        and coalesce(s.parameters ->> 'per', 'workflow') <> case
         when a.workflow_id <> '' then 'workflow' when a.project_id <> '' then 'project'
         else coalesce(nullif(s.parameters ->> 'per', 'workflow'), 'workflow') end
       or tocsin_internal.is_replaced(s, a.project_id, a.workflow_id))
@@ -270,6 +274,8 @@ begin
     where e.evaluated_until < v_until - interval '1 day';
   delete from tocsin_internal.evaluated_settings e using tocsin.alert_settings s
   where s.setting_id = e.setting_id and not s.is_enabled;
+
+  perform tocsin_internal.end_failures(v_until, p_now);
 
   loop
     select min(next_at) into v_at from (

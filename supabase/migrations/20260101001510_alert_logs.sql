@@ -65,7 +65,9 @@ comment on column tocsin.alert_logs.what is
 comment on column tocsin.alert_logs.setting_id is
   'The setting that matched; null: none did, or the failure could not be stored.';
 comment on column tocsin.alert_logs.setting_name is 'What the setting was called then.';
-comment on column tocsin.alert_logs.alert_id is 'The alert; null: it is a failure event.';
+comment on column tocsin.alert_logs.alert_id is
+  'The alert; of a failure, the one that it began or goes on with, where its setting tells when '
+  'the workflow succeeds again; null: none.';
 comment on column tocsin.alert_logs.decision is
   'notified, grouped, throttled, silenced, deferred, dropped, no_channel or unmatched.';
 comment on column tocsin.alert_logs.reason is 'Why, in words.';

@@ -21,10 +21,10 @@ as $$
     select l, l.event_at, l.log_id from tocsin.alert_logs l
     where l.notification_id = p_notification_id
       -- an alert that comes several times is told once, by its last
-      and (l.alert_id is null or not exists (
+      and (l.alert_id is null or l.what = 'failure' or not exists (
         select from tocsin.alert_logs n
         where n.notification_id = p_notification_id and n.alert_id = l.alert_id
-          and (n.event_at, n.log_id) > (l.event_at, l.log_id)))
+          and n.what <> 'failure' and (n.event_at, n.log_id) > (l.event_at, l.log_id)))
     order by l.event_at desc, l.log_id desc limit p_limit
   ) as t
   left join tocsin.error_metrics e on (t.l).what = 'failure' and e.error_id = (t.l).event_id
@@ -60,11 +60,13 @@ create type tocsin_internal.tally as (
   settled bigint,
   firing bigint,
   acknowledged bigint,
-  over bigint
+  over bigint,
+  recovered bigint
 );
 comment on type tocsin_internal.tally is
   'What a notification tells of, as it is now: failures; those among them whose group people have '
-  'resolved or ignored since; alerts that fire, that somebody acknowledged, that are over.';
+  'resolved or ignored since; alerts that fire, that somebody acknowledged, that are over; '
+  'workflows that succeed again.';
 
 create function tocsin_internal.tally(p_notification_id uuid) returns tocsin_internal.tally
 language sql stable set search_path = ''
@@ -76,13 +78,16 @@ as $$
       and a.acknowledged_at is null),
     count(distinct a.alert_id) filter (where a.state::text <> 'resolved'
       and a.acknowledged_at is not null),
-    count(distinct a.alert_id) filter (where a.state::text = 'resolved'))::tocsin_internal.tally
+    count(distinct a.alert_id) filter (where a.state::text = 'resolved'),
+    count(distinct l.alert_id) filter (where l.what = 'resolved' and a.alert_id is null))
+    ::tocsin_internal.tally
   from tocsin.alert_logs l
   left join tocsin.error_metrics e on l.what = 'failure' and e.error_id = l.event_id
     and e.project_id = l.project_id and e.ingested_at = l.decided_at
   left join tocsin.error_groups g
     on g.project_id = e.project_id and g.fingerprint = e.fingerprint
-  left join tocsin.alerts a on a.alert_id = l.alert_id
+  -- of failed runs the failures are counted
+  left join tocsin.alerts a on a.alert_id = l.alert_id and a.kind <> 'run_failed'
   where l.notification_id = p_notification_id
 $$;
 
@@ -105,10 +110,15 @@ as $$
       tocsin_internal.say_count(p_tally.firing, 'still fires', 'still fire'),
       tocsin_internal.say_count(p_tally.over, 'is over', 'are over'),
       tocsin_internal.say_count(p_tally.acknowledged, 'is acknowledged', 'are acknowledged'),
-      tocsin_internal.say_count(p_tally.settled, 'is settled', 'are settled'))
+      tocsin_internal.say_count(p_tally.settled, 'is settled', 'are settled'),
+      tocsin_internal.say_count(p_tally.recovered, 'workflow succeeds again',
+        'workflows succeed again'))
     else format('%s of %s in %s', counted, coalesce(p_name, 'a setting that is gone'),
-      tocsin_internal.say_interval(
-        greatest(date_trunc('second', p_span), interval '1 second'))) end
+        tocsin_internal.say_interval(
+          greatest(date_trunc('second', p_span), interval '1 second')))
+      || case when p_tally.recovered > 0 and p_setting.group_by = 'workflow'
+        then ', it succeeds again' else coalesce(', ' || tocsin_internal.say_count(
+          p_tally.recovered, 'workflow succeeds again', 'workflows succeed again'), '') end end
   from (
     select concat_ws(' and ',
       tocsin_internal.say_count(p_tally.failures, more || one, more || one || 's'),
@@ -168,7 +178,8 @@ begin
           order by place)
         from (values (1, 'Failures', p_tally.failures), (2, 'Settled since', p_tally.settled),
           (3, 'Still firing', p_tally.firing), (4, 'Acknowledged', p_tally.acknowledged),
-          (5, 'Over', p_tally.over)) as f (place, label, count)
+          (5, 'Over', p_tally.over), (6, 'Succeed again', p_tally.recovered))
+          as f (place, label, count)
         where f.count > 0)
       when v_is_one and jsonb_typeof(v_alert.context -> 'facts') = 'array'
         then v_alert.context -> 'facts'

@@ -127,8 +127,9 @@ begin
     left join tocsin.alerts a on a.alert_id = o.alert_id and o.what = 'resolved'
     left join lateral (
       select b.decision, b.window_id from tocsin.alert_logs b
-      where b.alert_id = a.alert_id and b.setting_id = p_setting_id and b.what = 'fired'
-      order by b.decided_at desc limit 1
+      where b.alert_id = a.alert_id and b.setting_id = p_setting_id
+        and b.what in ('fired', 'failure')
+      order by b.decided_at desc, b.log_id desc limit 1
     ) as l on true);
 end
 $$;
@@ -278,7 +279,8 @@ begin
     case when (n.o).what = 'escalated' then tocsin_internal.escalation_channels(
         (select a from tocsin.alerts a where a.alert_id = (n.o).alert_id), p_now)
       else tocsin_internal.channels_for(v_own, v_routes, p_setting, (n.o).severity,
-        array[(n.o).workflow_id], array[(n.o).alert_id]) end, p_now)
+        array[(n.o).workflow_id],
+        case when (n.o).what <> 'failure' then array[(n.o).alert_id] end) end, p_now)
   from (
     select u.notification_id, p_occurrences[u.place] as o
     from unnest(v_told, v_places) as u (notification_id, place)
@@ -354,7 +356,8 @@ begin
     order by (m.occurrence).at, (m.occurrence).event_id
   )
   select array_agg(m.occurrence) into v_occurrences from matched m where m.reason is null;
-  perform tocsin_internal.admit_occurrences(v_occurrences, p_now);
+  perform tocsin_internal.admit_occurrences(
+    tocsin_internal.begin_failures(v_occurrences, p_now), p_now);
 end
 $$;
 

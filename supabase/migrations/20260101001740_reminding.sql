@@ -71,8 +71,9 @@ begin
         and tocsin_internal.is_due_again(p_setting, a.last_told_at,
           case when a.told_at is null then (
             select l.decision from tocsin.alert_logs l
-            where l.alert_id = a.alert_id and l.setting_id = a.setting_id and l.what = 'fired'
-            order by l.decided_at desc limit 1) end, p_now)
+            where l.alert_id = a.alert_id and l.setting_id = a.setting_id
+              and l.what in ('fired', 'failure')
+            order by l.decided_at desc, l.log_id desc limit 1) end, p_now)
     ) as d);
 end
 $$;

@@ -90,7 +90,7 @@ as $$
   tally as (
     select count(*) as count, row(count(*) filter (where (o).what = 'failure'), 0,
       count(*) filter (where (o).alert_id is not null and over_at is null), 0,
-      count(over_at))::tocsin_internal.tally as tally
+      count(over_at), 0)::tocsin_internal.tally as tally
     from one
   )
   select case

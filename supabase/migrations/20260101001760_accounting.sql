@@ -56,7 +56,9 @@ create view tocsin.unaccounted_events with (security_invoker = true) as
   where t.transition in ('fired', 'resolved') and t.made_at > (
     select now() - keep_for from tocsin.retention where record = 'alert_logs')
     and not exists (
-      select from tocsin.alert_logs l where l.event_id = t.transition_id)
+      select from tocsin.alert_logs l where l.event_id = t.transition_id
+        -- what a failed run begins is decided with the failure
+        or t.transition = 'fired' and l.what = 'failure' and l.alert_id = t.alert_id)
   union all
   select 'a decision whose notification is not there', l.event_id, l.project_id, l.workflow_id,
     l.run_id, l.event_at

@@ -72,6 +72,11 @@ as $$
       jsonb_build_object('notification_id', t.notification_id, 'purpose', t.purpose)
     from told t where t.purpose is not null
     union all
+    select a.resolved_at, 7, 0, 'over', 'The workflow succeeds again.', a.setting_name, null,
+      jsonb_build_object('alert_id', a.alert_id)
+    from tocsin.alerts a
+    where a.alert_id in (select l.alert_id from decided l) and a.resolved_at is not null
+    union all
     select null, 9, t.log_id, 'waiting', case t.decision when 'deferred'
         then 'Not told yet: that happens at the end of the quiet period.'
         else 'Not told yet: that happens at the end of its window.' end, t.setting_name, null,
