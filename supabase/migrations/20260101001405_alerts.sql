@@ -77,8 +77,8 @@ create index alerts_resolved_at_idx on tocsin.alerts (resolved_at);
 
 comment on table tocsin.alerts is
   'What measures have found, and workflows that failed for a setting that tells when they succeed '
-  'again: one row for each time, from its beginning to resolved. Written by the heart; kept as long '
-  'after it was resolved as tocsin.retention says.';
+  'again: one row for each time, from its beginning to resolved. Written by the heart; kept as '
+  'long after it was resolved as tocsin.retention says.';
 comment on column tocsin.alerts.alert_id is 'The alert.';
 comment on column tocsin.alerts.setting_id is 'The setting that found it.';
 comment on column tocsin.alerts.setting_name is 'What the setting was called.';

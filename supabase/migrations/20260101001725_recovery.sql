@@ -1,9 +1,9 @@
 -- Recovery: the alerts of failed runs, which are over when their workflow succeeds again.
 --
 -- A setting of the kind run_failed that asks for it (resolve_on_success) makes an alert of the
--- first failure of a workflow; further ones go on with it. It is resolved at the end of the first minute,
--- later than that of the last failure, in which a run succeeded, or keep_firing_for after that: one
--- success beside the failures of a busy workflow says nothing.
+-- first failure of a workflow; further ones go on with it. It is resolved at the end of the first
+-- minute, later than that of the last failure, in which a run succeeded, or keep_firing_for after
+-- that: one success beside the failures of a busy workflow says nothing.
 --
 -- What is told of a failure is decided as ever, once; its decision names the alert. Only the end of
 -- the alert is an occurrence of its own.
