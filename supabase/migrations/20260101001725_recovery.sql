@@ -28,7 +28,7 @@ begin
   perform tocsin_internal.take_turn_to_admit();
   with failing as materialized (
     select o.setting_id, o.source_id, o.project_id, o.workflow_id, count(*) as count,
-      min(o.at) as first_at, max(o.at) as last_at, max(o.severity) as severity,
+      max(o.at) as last_at, max(o.severity) as severity,
       (array_agg(o.event_id order by o.at, o.event_id))[1] as first_id
     from unnest(p_occurrences) as o where o.setting_id = any (v_settings) group by 1, 2, 3, 4
   ),
@@ -41,8 +41,8 @@ begin
         select count(*) from tocsin.alerts r
         where r.setting_id = f.setting_id and r.source_id = f.source_id
           and r.project_id = f.project_id and r.workflow_id = f.workflow_id
-          and r.fired_at > f.first_at - interval '1 hour'),
-      f.first_at, f.first_at, f.count, 'failures', tocsin_internal.say_event(s.kind, e),
+          and r.fired_at > p_now - interval '1 hour'),
+      p_now, p_now, f.count, 'failures', tocsin_internal.say_event(s.kind, e),
       jsonb_strip_nulls(jsonb_build_object('workflow_name', e.workflow_name)), f.last_at
     from failing f
     join tocsin.alert_settings s on s.setting_id = f.setting_id

@@ -80,28 +80,35 @@ language sql stable set search_path = ''
 as $$
   with one as (
     -- an alert that comes several times is told once, with its beginning's words
-    select distinct on (coalesce((t.o).alert_id, (t.o).event_id)) t.o,
-      (p_over ->> (t.o).alert_id::text)::timestamptz as over_at,
-      max((t.o).at) over (partition by coalesce((t.o).alert_id, (t.o).event_id)) as last_at
-    from (select o, row_number() over () as place from unnest(p_told) as o) as t
-    order by coalesce((t.o).alert_id, (t.o).event_id), (t.o).what <> 'fired', t.place
+    select distinct on (t.id) t.o, (p_over ->> (t.o).alert_id::text)::timestamptz as over_at,
+      max((t.o).at) over (partition by t.id) as last_at
+    from (
+      select o, row_number() over () as place,
+        case when o.what = 'failure' then o.event_id else o.alert_id end as id
+      from unnest(p_told) as o
+    ) as t
+    order by t.id, (t.o).what <> 'fired', t.place
   ),
   newest as (select * from one order by last_at desc limit 1),
   tally as (
     select count(*) as count, row(count(*) filter (where (o).what = 'failure'), 0,
-      count(*) filter (where (o).alert_id is not null and over_at is null), 0,
-      count(over_at), 0)::tocsin_internal.tally as tally
+      count(*) filter (where p_setting.kind <> 'run_failed' and (o).alert_id is not null
+        and over_at is null), 0,
+      count(over_at) filter (where p_setting.kind <> 'run_failed'),
+      count(*) filter (where p_setting.kind = 'run_failed' and (o).what = 'resolved'))
+      ::tocsin_internal.tally as tally
     from one
   )
   select case
     when t.count > 1 or p_end.tells = 'digest' then tocsin_internal.say_many(p_setting, p_end.tells,
       t.tally, tocsin_internal.name_window(p_setting, p_end.window_after, (
-        select e.workflow_name from tocsin.error_metrics e
-        where (n.o).what = 'failure' and e.error_id = (n.o).event_id
-          and e.project_id = (n.o).project_id and e.ingested_at >= (n.o).at limit 1)),
+        select e.workflow_name from tocsin.error_metrics e, (
+          select (o).* from one where (o).what = 'failure' order by last_at desc limit 1) as f
+        where e.error_id = f.event_id and e.project_id = f.project_id and e.ingested_at >= f.at
+        limit 1)),
       p_now - p_end.since)
-    else tocsin_internal.title_of(p_setting, n.o) || coalesce(
-      ' (over since ' || tocsin_internal.say_time(n.over_at) || ')', '') end
+    else tocsin_internal.title_of(p_setting, n.o) || case when (n.o).what = 'failure' then ''
+      else coalesce(' (over since ' || tocsin_internal.say_time(n.over_at) || ')', '') end end
   from tally t, newest n
 $$;
 
@@ -135,6 +142,43 @@ $$;
 comment on function tocsin_internal.replayed_reminders(tocsin.alert_settings, interval[],
   tocsin_internal.replayed_alert[], timestamptz) is
   'The alerts of a replay that are to be told again or escalated, but for what hushes that.';
+
+create function tocsin_internal.replay_beginning(
+  p_setting tocsin.alert_settings, p_alerts tocsin_internal.replayed_alert[],
+  p_occurrence tocsin_internal.occurrence, p_decided tocsin_internal.decided,
+  p_hushed_until timestamptz, p_now timestamptz
+) returns tocsin_internal.replayed_alert[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_told_at constant timestamptz := case when p_decided.purpose is not null then p_now end;
+  v_alerts tocsin_internal.replayed_alert[] := p_alerts;
+  v_began tocsin_internal.occurrence := p_occurrence;
+begin
+  for i in 1 .. cardinality(v_alerts) loop
+    if (v_alerts[i].began).alert_id = p_occurrence.alert_id then
+      -- a workflow that failed before, and fails again
+      v_alerts[i].fate := p_decided.decision;
+      v_alerts[i].window_id := p_decided.window_id;
+      v_alerts[i].told_at := coalesce(v_alerts[i].told_at, v_told_at);
+      v_alerts[i].last_told_at := coalesce(v_told_at, v_alerts[i].last_told_at);
+      v_alerts[i].hushed_until := null;
+      v_began := v_alerts[i].began;
+      v_began.severity := greatest(v_began.severity, p_occurrence.severity);
+      v_alerts[i].began := v_began;
+      return v_alerts;
+    end if;
+  end loop;
+  v_began.title := tocsin_internal.title_of(p_setting, p_occurrence);
+  return array_append(v_alerts, row(v_began, p_decided.decision, p_decided.window_id, v_told_at,
+    v_told_at, null, p_hushed_until)::tocsin_internal.replayed_alert);
+end
+$$;
+
+comment on function tocsin_internal.replay_beginning(tocsin.alert_settings,
+  tocsin_internal.replayed_alert[], tocsin_internal.occurrence, tocsin_internal.decided,
+  timestamptz, timestamptz) is
+  'The alerts of a replay after one began, or went on with a further failure.';
 
 create function tocsin_internal.replayed_beginnings(
   p_occurrences tocsin_internal.occurrence[], p_alerts tocsin_internal.replayed_alert[],

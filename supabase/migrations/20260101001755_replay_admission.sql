@@ -6,7 +6,8 @@ create function tocsin_internal.replay_admission(
   p_setting tocsin.alert_settings, p_occurrences tocsin_internal.occurrence[],
   p_until timestamptz default null
 ) returns table (at timestamptz, what text, decision tocsin.decision, reason text, purpose text,
-  title text, event_id uuid, notification_id uuid)
+  title text, event_id uuid, notification_id uuid, alert_id uuid, severity tocsin.severity,
+  workflow_id text)
 language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
@@ -17,7 +18,9 @@ declare
     select distinct sc.after_interval from tocsin.alert_setting_channels sc
     where sc.setting_id = p_setting.setting_id and sc.after_interval > interval '0');
   v_todo constant tocsin_internal.occurrence[] := array(
-    select o from unnest(p_occurrences) as o order by o.at, o.event_id);
+    select row(o.event_id, o.what, o.setting_id, o.alert_id, o.source_id, o.project_id,
+      o.workflow_id, o.run_id, o.severity, o.at, o.title, o.facts)::tocsin_internal.occurrence
+    from unnest(p_occurrences) with ordinality as o order by o.at, o.ordinality);
   v_last constant timestamptz := coalesce(p_until, v_todo[cardinality(v_todo)].at);
   v_place int := 1;
   v_now timestamptz := '-infinity';
@@ -99,6 +102,9 @@ begin
             v_now);
           event_id := null;
           notification_id := v_end.notification_id;
+          alert_id := null;
+          severity := v_end.severity;
+          workflow_id := null;
           return next;
         end if;
       end loop;
@@ -180,11 +186,8 @@ begin
             v_waiting := array_append(v_waiting,
               row(d.notification_id, o)::tocsin_internal.replayed_telling);
           end if;
-          if o.what = 'fired' then
-            v_alerts := array_append(v_alerts, row(o, d.decision, d.window_id,
-              case when d.purpose is not null then v_now end,
-              case when d.purpose is not null then v_now end, null,
-              r.until)::tocsin_internal.replayed_alert);
+          if o.what = 'fired' or o.what = 'failure' and o.alert_id is not null then
+            v_alerts := tocsin_internal.replay_beginning(p_setting, v_alerts, o, d, r.until, v_now);
           elsif o.what = 'resolved' then
             v_alerts := array(select x from unnest(v_alerts) as x
               where (x.began).alert_id <> o.alert_id);
@@ -208,6 +211,9 @@ begin
             tocsin_internal.title_of(p_setting, o) end;
           event_id := o.event_id;
           notification_id := d.notification_id;
+          alert_id := o.alert_id;
+          severity := o.severity;
+          workflow_id := o.workflow_id;
           return next;
         end loop;
       end loop;

@@ -4,10 +4,9 @@
 -- Errors: TC041 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.
 
-create function tocsin_internal.occurrences_of(
+create function tocsin_internal.transitions_of(
   p_setting tocsin.alert_settings, p_from timestamptz, p_to timestamptz, p_now timestamptz
-) returns table (occurrence tocsin_internal.occurrence, pending_since timestamptz,
-  value double precision, sample bigint, is_flapping boolean, note text)
+) returns setof tocsin_internal.replayed_transition
 language sql stable set search_path = ''
 as $$
   select row(gen_random_uuid(), r.transition::text, p_setting.setting_id,
@@ -17,14 +16,30 @@ as $$
       r.source_id, r.project_id, r.workflow_id, null, p_setting.severity, r.at,
       r.title || case when r.transition = 'fired' and r.is_flapping then ' (it comes and goes)'
         else '' end, r.facts)::tocsin_internal.occurrence,
-    r.pending_since, r.value, r.sample, r.is_flapping, r.note
+    null::bigint, r.pending_since, r.value, r.sample, r.is_flapping
   from tocsin_internal.replay_measure(p_setting, p_from, p_to, p_now) as r
   where r.transition in ('fired', 'resolved')
   window upto as (partition by r.source_id, r.project_id, r.workflow_id order by r.at)
 $$;
 
-comment on function tocsin_internal.occurrences_of(tocsin.alert_settings, timestamptz, timestamptz,
+comment on function tocsin_internal.transitions_of(tocsin.alert_settings, timestamptz, timestamptz,
   timestamptz) is 'What a measure would have given to admission, in a range.';
+
+create function tocsin_internal.backtest_step(
+  p_setting tocsin.alert_settings, p_from timestamptz, p_now timestamptz
+) returns interval
+language sql stable set search_path = ''
+as $$
+  select case
+    when k.family = 'measure' then tocsin_internal.replay_step(p_setting, p_from, p_now)
+    when (p_setting.parameters ->> 'resolve_on_success')::boolean
+      then make_interval(mins => tocsin_internal.finest_kept(p_from, p_now))
+    else interval '0' end
+  from tocsin.alert_kinds k where k.kind = p_setting.kind
+$$;
+
+comment on function tocsin_internal.backtest_step(tocsin.alert_settings, timestamptz, timestamptz)
+  is 'How often a setting can be judged in a backtest; zero: each failure is heard of by itself.';
 
 create function tocsin_internal.is_night(p_at timestamptz, p_time_zone text) returns boolean
 language sql immutable set search_path = ''
@@ -32,6 +47,45 @@ as $$ select extract(hour from p_at at time zone p_time_zone) not between 7 and 
 
 comment on function tocsin_internal.is_night(timestamptz, text) is
   'Whether an instant is between 22:00 and 7:00 in a time zone.';
+
+create function tocsin_internal.channels_of(
+  p_setting tocsin.alert_settings, p_own uuid[], p_routes tocsin.alert_routes[],
+  p_severity tocsin.severity, p_workflow_ids text[], p_after interval
+) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select coalesce(jsonb_agg(c.name order by c.name), '[]') from tocsin.alert_channels c
+  where c.channel_id = any (case when p_after is null then tocsin_internal.channels_for(p_own,
+      p_routes, p_setting, p_severity, p_workflow_ids, null)
+    else array(
+      -- an escalation names its own
+      select sc.channel_id from tocsin.alert_setting_channels sc
+      where sc.setting_id = p_setting.setting_id and sc.after_interval = p_after) end)
+$$;
+
+comment on function tocsin_internal.channels_of(tocsin.alert_settings, uuid[],
+  tocsin.alert_routes[], tocsin.severity, text[], interval) is
+  'The names of the channels that a notification would go to, those that the caller may see; '
+  'p_after: of an escalation after so long.';
+
+create function tocsin_internal.say_backtest(p_summary jsonb) returns text
+language sql immutable set search_path = ''
+as $$
+  select coalesce(concat_ws('; ',
+      nullif(concat_ws(', ',
+        tocsin_internal.say_count((p_summary ->> 'failures')::bigint, 'failure', 'failures'),
+        tocsin_internal.say_count((p_summary ->> 'alerts')::bigint, 'alert', 'alerts'),
+        tocsin_internal.say_count((p_summary ->> 'at_night')::bigint, 'at night', 'at night'),
+        tocsin_internal.say_count((p_summary ->> 'flapping')::bigint, 'flapped', 'flapped')), ''),
+      nullif(concat_ws(', ',
+        tocsin_internal.say_count((p_summary ->> 'notifications')::bigint, 'notification',
+          'notifications'),
+        tocsin_internal.say_count((p_summary ->> 'notifications_at_night')::bigint, 'at night',
+          'at night')), '')), '')
+$$;
+
+comment on function tocsin_internal.say_backtest(jsonb) is
+  'The summary of a backtest in words: 14 alerts, 3 at night, 2 flapped; 25 notifications.';
 
 create function tocsin.backtest(
   p_setting jsonb, p_from timestamptz default null, p_to timestamptz default null,
@@ -43,60 +97,101 @@ declare
   v_setting constant tocsin.alert_settings := tocsin_internal.imagine_setting(p_setting);
   v_to constant timestamptz := least(coalesce(p_to, p_now), date_trunc('minute', p_now));
   v_from constant timestamptz := coalesce(p_from, v_to - interval '30 days');
-  v_occurrences tocsin_internal.occurrence[];
+  v_step interval;
+  v_found tocsin_internal.replayed_transition[];
   v_alerts jsonb;
   v_notifications jsonb;
-  v_step interval;
+  v_decisions jsonb;
+  v_summary jsonb;
 begin
   perform tocsin_internal.refuse_bad_range(v_from, v_to, interval '1 day', p_time_zone);
-  if exists (select from tocsin.alert_kinds k
-    where k.kind = v_setting.kind and k.family = 'event')
-  then
-    raise exception 'A setting of the kind "%" hears of failures one by one', v_setting.kind
-      using errcode = 'TC041', hint = 'Backtests are for kinds that measure: failure_rate, '
-        'failure_count and the others whose family is measure in tocsin.alert_kinds.';
+  v_step := tocsin_internal.backtest_step(v_setting, v_from, p_now);
+  if (select k.family from tocsin.alert_kinds k where k.kind = v_setting.kind) = 'event' then
+    v_found := array(select t
+      from tocsin_internal.replay_events(v_setting, v_from, v_to, v_step) as t
+      order by (t.occurrence).at, t.place);
+  else
+    v_found := array(select t
+      from tocsin_internal.transitions_of(v_setting, v_from, v_to, p_now) as t
+      order by (t.occurrence).at);
   end if;
-  v_step := tocsin_internal.replay_step(v_setting, v_from, p_now);
 
-  with transition as materialized (
-    select t.*, (t.occurrence).alert_id as alert_id, (t.occurrence).what as what,
-      (t.occurrence).at as at
-    from tocsin_internal.occurrences_of(v_setting, v_from, v_to, p_now) as t
+  with replayed as materialized (
+    select r.*, row_number() over () as place
+    from tocsin_internal.replay_admission(v_setting,
+      array(select f.occurrence from unnest(v_found) as f), v_to) as r
+  ),
+  alert as materialized (
+    select f.alert_id, f.began, f.failures, r.occurrence as ended
+    from (
+      select distinct on ((u.occurrence).alert_id) (u.occurrence).alert_id, u as began,
+        count(*) over (partition by (u.occurrence).alert_id) as failures
+      from unnest(v_found) as u
+      where (u.occurrence).alert_id is not null and (u.occurrence).what <> 'resolved'
+      order by (u.occurrence).alert_id, (u.occurrence).at, u.place
+    ) as f
+    left join unnest(v_found) as r
+      on (r.occurrence).what = 'resolved' and (r.occurrence).alert_id = f.alert_id
+  ),
+  told as materialized (
+    select t.place, t.at, t.purpose, t.title, max(d.severity) as severity,
+      array_agg(distinct d.workflow_id) as workflow_ids,
+      array_remove(array_agg(distinct d.alert_id), null) as alert_ids
+    from replayed t
+    left join replayed d on d.notification_id = t.notification_id and d.event_id is not null
+    where t.purpose is not null group by 1, 2, 3, 4
+  ),
+  sent as materialized (
+    select t.*, jsonb_build_object('at', t.at, 'purpose', t.purpose, 'title', t.title,
+      'severity', t.severity, 'channels', tocsin_internal.channels_of(v_setting, o.own, o.routes,
+        t.severity, t.workflow_ids, case t.purpose when 'escalation' then (
+          select max(sc.after_interval) from tocsin.alert_setting_channels sc, alert a
+          where sc.setting_id = v_setting.setting_id and a.alert_id = t.alert_ids[1]
+            and sc.after_interval <= t.at - ((a.began).occurrence).at) end)) as notification
+    from told t
+    cross join (select tocsin_internal.own_channels(v_setting.setting_id) as own,
+      tocsin_internal.routes_for(v_setting) as routes) as o
   )
-  select (select array_agg(t.occurrence order by t.at) from transition t),
-    (select jsonb_agg(jsonb_build_object('alert_id', f.alert_id,
-        'source_id', (f.occurrence).source_id, 'project_id', (f.occurrence).project_id,
-        'workflow_id', (f.occurrence).workflow_id, 'pending_since', f.pending_since,
-        'fired_at', f.at, 'resolved_at', r.at, 'value', f.value, 'sample', f.sample,
-        'is_flapping', f.is_flapping, 'title', (f.occurrence).title,
-        'facts', (f.occurrence).facts) order by f.at, f.alert_id)
-     from transition f
-     left join transition r on r.what = 'resolved' and r.alert_id = f.alert_id
-     where f.what = 'fired')
-  into v_occurrences, v_alerts;
+  select (select jsonb_agg(s.notification order by s.place) from sent s),
+    (select jsonb_object_agg(d.decision, d.count) from (
+      select r.decision, count(*) as count from replayed r
+      where r.decision is not null group by 1) as d),
+    (select jsonb_agg(jsonb_build_object('alert_id', a.alert_id,
+        'source_id', (a.o).source_id, 'project_id', (a.o).project_id,
+        'workflow_id', (a.o).workflow_id, 'pending_since', (a.began).pending_since,
+        'fired_at', (a.o).at, 'resolved_at', (a.ended).at,
+        'value', case when v_setting.kind = 'run_failed' then a.failures
+          else (a.began).value end, 'sample', (a.began).sample,
+        'is_flapping', (a.began).is_flapping,
+        'title', tocsin_internal.title_of(v_setting, a.o),
+        'facts', coalesce((a.o).facts, '[]'),
+        'notifications', coalesce((
+          select jsonb_agg(s.notification order by s.place) from sent s
+          where a.alert_id = any (s.alert_ids)), '[]')) order by (a.o).at, a.alert_id)
+     from (select alert.*, (began).occurrence as o from alert) as a)
+  into v_notifications, v_decisions, v_alerts;
 
-  select jsonb_agg(jsonb_build_object('at', n.at, 'purpose', n.purpose, 'title', n.title)
-    order by n.at)
-  into v_notifications
-  from tocsin_internal.replay_admission(v_setting, coalesce(v_occurrences, '{}'), v_to) as n
-  where n.purpose is not null;
+  select jsonb_build_object('alerts', count(a),
+    'still_firing', count(a) filter (where a -> 'resolved_at' = 'null'),
+    'flapping', count(a) filter (where (a ->> 'is_flapping')::boolean),
+    'at_night', count(a) filter (where tocsin_internal.is_night(
+      (a ->> 'fired_at')::timestamptz, p_time_zone)),
+    'firing_seconds', coalesce(sum(extract(epoch from coalesce(
+      (a ->> 'resolved_at')::timestamptz, v_to) - (a ->> 'fired_at')::timestamptz)), 0)::bigint,
+    'failures', (
+      select count(*) from unnest(v_found) as f where (f.occurrence).what = 'failure'),
+    'decisions', coalesce(v_decisions, '{}'),
+    'notifications', coalesce(jsonb_array_length(v_notifications), 0),
+    'notifications_at_night', (
+      select count(*) from jsonb_array_elements(v_notifications) as n
+      where tocsin_internal.is_night((n ->> 'at')::timestamptz, p_time_zone)))
+  into v_summary
+  from jsonb_array_elements(v_alerts) as a;
 
   return jsonb_build_object('from', v_from, 'to', v_to,
     'resolution_seconds', extract(epoch from v_step)::int,
-    'is_as_live', v_step = v_setting.evaluation_interval,
-    'summary', (
-      select jsonb_build_object('alerts', count(a), 'still_firing',
-          count(a) filter (where a -> 'resolved_at' = 'null'),
-        'flapping', count(a) filter (where (a ->> 'is_flapping')::boolean),
-        'at_night', count(a) filter (where tocsin_internal.is_night(
-          (a ->> 'fired_at')::timestamptz, p_time_zone)),
-        'firing_seconds', coalesce(sum(extract(epoch from coalesce(
-          (a ->> 'resolved_at')::timestamptz, v_to) - (a ->> 'fired_at')::timestamptz)), 0)::bigint,
-        'notifications', coalesce(jsonb_array_length(v_notifications), 0),
-        'notifications_at_night', (
-          select count(*) from jsonb_array_elements(v_notifications) as n
-          where tocsin_internal.is_night((n ->> 'at')::timestamptz, p_time_zone)))
-      from jsonb_array_elements(v_alerts) as a),
+    'is_as_live', v_step = v_setting.evaluation_interval or v_step = interval '0',
+    'summary', v_summary || jsonb_build_object('text', tocsin_internal.say_backtest(v_summary)),
     'alerts', coalesce(v_alerts, '[]'), 'notifications', coalesce(v_notifications, '[]'));
 end
 $$;
@@ -104,8 +199,8 @@ $$;
 comment on function tocsin.backtest(jsonb, timestamptz, timestamptz, text, timestamptz) is
   'What a setting, given as an object of columns of tocsin.alert_settings, would have told from '
   'p_from (30 days ago) to p_to (now): its alerts, the notifications that admission would have '
-  'made of them, and a summary; night is 22:00 to 7:00 in p_time_zone. resolution_seconds says how '
-  'often it could be judged. Sees what its caller may see; writes nothing. Raises TC017, TC018, '
+  'made, with their channels, and a summary; night is 22:00 to 7:00 in p_time_zone. '
+  'resolution_seconds says how often it could be judged; 0: each failure by itself. Sees what its caller may see; writes nothing. Raises TC017, TC018, '
   'TC040, TC041 and TC042.';
 
 create function tocsin.backtest_setting(
@@ -140,7 +235,17 @@ grant execute on function tocsin.backtest(jsonb, timestamptz, timestamptz, text,
 -- Admission runs as the caller too, when it is replayed.
 grant execute on function
   tocsin_internal.is_night(timestamptz, text),
-  tocsin_internal.occurrences_of(tocsin.alert_settings, timestamptz, timestamptz, timestamptz),
+  tocsin_internal.transitions_of(tocsin.alert_settings, timestamptz, timestamptz, timestamptz),
+  tocsin_internal.backtest_step(tocsin.alert_settings, timestamptz, timestamptz),
+  tocsin_internal.channels_of(tocsin.alert_settings, uuid[], tocsin.alert_routes[],
+    tocsin.severity, text[], interval),
+  tocsin_internal.own_channels(uuid),
+  tocsin_internal.routes_for(tocsin.alert_settings),
+  tocsin_internal.channels_for(uuid[], tocsin.alert_routes[], tocsin.alert_settings,
+    tocsin.severity, text[], uuid[]),
+  tocsin_internal.say_backtest(jsonb),
+  tocsin_internal.replay_beginning(tocsin.alert_settings, tocsin_internal.replayed_alert[],
+    tocsin_internal.occurrence, tocsin_internal.decided, timestamptz, timestamptz),
   tocsin_internal.replay_admission(tocsin.alert_settings, tocsin_internal.occurrence[],
     timestamptz),
   tocsin_internal.due_at(tocsin_internal.throttle_windows),

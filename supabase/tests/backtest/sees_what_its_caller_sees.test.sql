@@ -38,8 +38,12 @@ select throws_ok($$select tocsin.backtest('{"kind": "failure_count", "colour": 1
   'A setting has no "colour"', 'What is no column is named.');
 select throws_ok($$select tocsin.backtest('{"kind": "failure_count",
   "parameters": {"threshold": "x"}}')$$, 'TC040', null, 'So is a parameter that cannot be.');
-select throws_ok($$select tocsin.backtest('{"kind": "run_failed"}')$$, 'TC041', null,
-  'Kinds that hear of events have nothing to measure.');
+insert into tocsin.error_metrics (error_id, timestamp, source, error_type, severity, project_id,
+  workflow_id, ingested_at)
+select gen_random_uuid(), at, 'worker', 'network', 'high', p, 'w', at
+from unnest(array['a', 'b']) as p, (values ('2026-03-01 12:00:30Z'::timestamptz)) as t (at);
+select is(pg_temp.alerts('0a', '{"kind": "run_failed", "parameters":
+  {"resolve_on_success": true}}'), 'a', 'Of stored failures a viewer sees their own as well.');
 select throws_ok($$select tocsin.backtest('{"kind": "failure_count",
   "evaluation_interval": "1 second"}')$$, 'TC041', null, 'An interval out of its bounds.');
 

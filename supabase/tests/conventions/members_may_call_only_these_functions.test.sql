@@ -159,6 +159,36 @@ $$, array[
   'tocsin_internal.sketch_count(bigint[])',
   'tocsin_internal.hash_key(text)',
   'tocsin_internal.time_slots(timestamp with time zone,timestamp with time zone,interval,text)',
+  'tocsin_internal.match_sorts(tocsin_internal.error_sort[],tocsin_internal.event_setting[])',
+  'tocsin_internal.calm_needed(tocsin.alert_settings,boolean)',
+  'tocsin_internal.replay_beginning(tocsin.alert_settings,tocsin_internal.replayed_alert[],'
+    'tocsin_internal.occurrence,tocsin_internal.decided,timestamp with time zone,'
+    'timestamp with time zone)',
+  'tocsin_internal.facts_of_recovery(double precision,timestamp with time zone)',
+  'tocsin_internal.say_recovery(text,text)',
+  'tocsin_internal.wanted_events(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone)',
+  'tocsin_internal.first_success(tocsin_internal.occurrence,timestamp with time zone,'
+    'timestamp with time zone,interval)',
+  'tocsin_internal.replay_events(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone,interval)',
+  'tocsin_internal.replay_recoveries(tocsin.alert_settings,tocsin_internal.replayed_event[],'
+    'timestamp with time zone,interval)',
+  'tocsin_internal.event_setting_of(tocsin.alert_settings)',
+  'tocsin_internal.event_settings(text[])',
+  'tocsin_internal.texts_of(jsonb)',
+  'tocsin_internal.weigh(text,tocsin.severity)',
+  'tocsin_internal.say_backtest(jsonb)',
+  'tocsin_internal.routes_for(tocsin.alert_settings)',
+  'tocsin_internal.channels_for(uuid[],tocsin.alert_routes[],tocsin.alert_settings,'
+    'tocsin.severity,text[],uuid[])',
+  'tocsin_internal.own_channels(uuid)',
+  'tocsin_internal.channels_of(tocsin.alert_settings,uuid[],tocsin.alert_routes[],'
+    'tocsin.severity,text[],interval)',
+  'tocsin_internal.transitions_of(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone,timestamp with time zone)',
+  'tocsin_internal.backtest_step(tocsin.alert_settings,timestamp with time zone,'
+    'timestamp with time zone)',
   'tocsin_internal.default_setting()',
   'tocsin_internal.cron_targets(tocsin.alert_settings[])',
   'tocsin_internal.cron_timezone()',
@@ -248,8 +278,6 @@ $$, array[
     'tocsin_internal.occurrence,timestamp with time zone)',
   'tocsin_internal.message_of(tocsin.error_metrics)',
   'tocsin_internal.name_window(tocsin.alert_settings,tocsin_internal.throttle_windows,text)',
-  'tocsin_internal.occurrences_of(tocsin.alert_settings,timestamp with time zone,'
-    'timestamp with time zone,timestamp with time zone)',
   'tocsin_internal.quiet_end(tocsin_internal.quiet[],tocsin.severity)',
   'tocsin_internal.quiet_for(tocsin.alert_settings,tocsin.quiet_periods[],'
     'timestamp with time zone)',

@@ -34,7 +34,7 @@ create function pg_temp.told() returns setof text language sql as $$
 
 select pg_temp.ended(1, 'succeeded', '2026-03-04 10:00:10Z');
 select pg_temp.ended(2, 'failed', '2026-03-04 10:00:20Z');
-select results_eq('select * from pg_temp.story()', $$values ('10:00:20 fired w')$$,
+select results_eq('select * from pg_temp.story()', $$values ('10:00:22 fired w')$$,
   'A failure begins an alert, where the setting asks for it.');
 select results_eq('select state::text, value, title from tocsin.alerts',
   $$values ('firing', 1::double precision, 'w failed: no route to host')$$, 'It says what it is.');
@@ -86,7 +86,7 @@ select pg_temp.ended(12, 'failed', '2026-03-04 11:20:20Z'),
   pg_temp.ended(13, 'succeeded', '2026-03-04 11:21:20Z');
 select pg_temp.beat('2026-03-04 11:21Z', '2026-03-04 11:51Z');
 select results_eq('select * from pg_temp.story() offset 6', $$values
-  ('11:20:20 fired w'), ('11:20:20 flapping w')$$,
+  ('11:20:22 fired w'), ('11:20:22 flapping w')$$,
   'One that comes for the third time in an hour waits for half an hour of calm.');
 select pg_temp.beat('2026-03-04 11:52Z', '2026-03-04 11:52Z');
 select results_eq('select * from pg_temp.story() offset 8', $$values ('11:52:00 resolved w')$$,

@@ -127,7 +127,8 @@ language sql as $$
   select r.at, r.what, r.decision::text, r.reason, r.purpose, r.title
   from tocsin_internal.replay_admission(
     (select s from tocsin.alert_settings s where s.setting_id = p_setting),
-    array(select l::text::tocsin_internal.occurrence from lived l where l.setting_id = p_setting),
+    array(select l::text::tocsin_internal.occurrence from lived l where l.setting_id = p_setting
+      order by l.at, l.event_id),
     '2026-03-05 14:00Z') as r
 $$;
 
