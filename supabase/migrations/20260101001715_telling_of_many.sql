@@ -61,33 +61,39 @@ create type tocsin_internal.tally as (
   firing bigint,
   acknowledged bigint,
   over bigint,
-  recovered bigint
+  recovered bigint,
+  open bigint
 );
 comment on type tocsin_internal.tally is
   'What a notification tells of, as it is now: failures; those among them whose group people have '
   'resolved or ignored since; alerts that fire, that somebody acknowledged, that are over; '
-  'workflows that succeed again.';
+  'workflows that succeed again; failures that are neither settled nor followed by a success.';
 
 create function tocsin_internal.tally(p_notification_id uuid) returns tocsin_internal.tally
 language sql stable set search_path = ''
 as $$
   select row(
     count(*) filter (where l.what = 'failure'),
-    count(*) filter (where g.status <> 'open' and g.status_changed_at >= l.decided_at),
-    count(distinct a.alert_id) filter (where a.state::text <> 'resolved'
+    count(*) filter (where is_settled),
+    count(distinct a.alert_id) filter (where is_measure and a.state::text <> 'resolved'
       and a.acknowledged_at is null),
-    count(distinct a.alert_id) filter (where a.state::text <> 'resolved'
+    count(distinct a.alert_id) filter (where is_measure and a.state::text <> 'resolved'
       and a.acknowledged_at is not null),
-    count(distinct a.alert_id) filter (where a.state::text = 'resolved'),
-    count(distinct l.alert_id) filter (where l.what = 'resolved' and a.alert_id is null))
-    ::tocsin_internal.tally
+    count(distinct a.alert_id) filter (where is_measure and a.state::text = 'resolved'),
+    count(distinct a.alert_id) filter (where not is_measure and l.what = 'resolved'),
+    count(*) filter (where l.what = 'failure' and is_settled is not true
+      and (a.state::text = 'resolved') is not true))::tocsin_internal.tally
   from tocsin.alert_logs l
   left join tocsin.error_metrics e on l.what = 'failure' and e.error_id = l.event_id
     and e.project_id = l.project_id and e.ingested_at = l.decided_at
   left join tocsin.error_groups g
     on g.project_id = e.project_id and g.fingerprint = e.fingerprint
-  -- of failed runs the failures are counted
-  left join tocsin.alerts a on a.alert_id = l.alert_id and a.kind <> 'run_failed'
+  left join tocsin.alerts a on a.alert_id = l.alert_id
+  cross join lateral (
+    -- of failed runs the failures are counted, not their alert
+    select a.kind <> 'run_failed' as is_measure,
+      g.status <> 'open' and g.status_changed_at >= l.decided_at as is_settled
+  ) as t
   where l.notification_id = p_notification_id
 $$;
 
@@ -106,7 +112,11 @@ create function tocsin_internal.say_many(
 ) returns text
 language sql immutable set search_path = ''
 as $$
-  select case when p_tells = 'digest' then concat_ws(', ', 'While it was quiet: ' || counted,
+  select case
+    when p_tells = 'digest' and p_tally.firing + p_tally.acknowledged + p_tally.open = 0 then
+      'While it was quiet: ' || counted || case when p_tally.failures + p_tally.over = 1
+        then ', over by now' else ', all over by now' end
+    when p_tells = 'digest' then concat_ws(', ', 'While it was quiet: ' || counted,
       tocsin_internal.say_count(p_tally.firing, 'still fires', 'still fire'),
       tocsin_internal.say_count(p_tally.over, 'is over', 'are over'),
       tocsin_internal.say_count(p_tally.acknowledged, 'is acknowledged', 'are acknowledged'),

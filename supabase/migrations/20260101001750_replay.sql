@@ -72,6 +72,25 @@ $$;
 comment on function tocsin_internal.title_of(tocsin.alert_settings, tocsin_internal.occurrence) is
   'What an occurrence says in one sentence, in a replay.';
 
+create function tocsin_internal.was_settled(
+  p_occurrence tocsin_internal.occurrence, p_now timestamptz
+) returns boolean
+language sql stable set search_path = ''
+as $$
+  select coalesce((
+    select c.action in ('resolve', 'ignore') and c.changed_at >= p_occurrence.at
+    from tocsin.error_metrics e
+    join tocsin.error_groups g on g.project_id = e.project_id and g.fingerprint = e.fingerprint
+    join tocsin.error_group_changes c on c.group_id = g.group_id
+    where p_occurrence.what = 'failure' and e.error_id = p_occurrence.event_id
+      and e.project_id = p_occurrence.project_id and e.ingested_at >= p_occurrence.at
+      and c.changed_at <= p_now
+    order by c.change_id desc limit 1), false)
+$$;
+
+comment on function tocsin_internal.was_settled(tocsin_internal.occurrence, timestamptz) is
+  'Whether people had resolved or ignored the group of a failure between it and p_now.';
+
 create function tocsin_internal.title_of_many(
   p_setting tocsin.alert_settings, p_end tocsin_internal.window_end,
   p_told tocsin_internal.occurrence[], p_over jsonb, p_now timestamptz
@@ -91,13 +110,18 @@ as $$
   ),
   newest as (select * from one order by last_at desc limit 1),
   tally as (
-    select count(*) as count, row(count(*) filter (where (o).what = 'failure'), 0,
+    select count(*) as count, row(count(*) filter (where (o).what = 'failure'),
+      count(*) filter (where is_settled),
       count(*) filter (where p_setting.kind <> 'run_failed' and (o).alert_id is not null
         and over_at is null), 0,
       count(over_at) filter (where p_setting.kind <> 'run_failed'),
-      count(*) filter (where p_setting.kind = 'run_failed' and (o).what = 'resolved'))
+      count(*) filter (where p_setting.kind = 'run_failed' and (o).what = 'resolved'),
+      count(*) filter (where (o).what = 'failure' and over_at is null and not is_settled))
       ::tocsin_internal.tally as tally
     from one
+    cross join lateral (
+      select p_end.tells = 'digest' and tocsin_internal.was_settled(o, p_now) as is_settled
+    ) as s
   )
   select case
     when t.count > 1 or p_end.tells = 'digest' then tocsin_internal.say_many(p_setting, p_end.tells,

@@ -244,6 +244,7 @@ grant execute on function
   tocsin_internal.channels_for(uuid[], tocsin.alert_routes[], tocsin.alert_settings,
     tocsin.severity, text[], uuid[]),
   tocsin_internal.say_backtest(jsonb),
+  tocsin_internal.was_settled(tocsin_internal.occurrence, timestamptz),
   tocsin_internal.replay_beginning(tocsin.alert_settings, tocsin_internal.replayed_alert[],
     tocsin_internal.occurrence, tocsin_internal.decided, timestamptz, timestamptz),
   tocsin_internal.replay_admission(tocsin.alert_settings, tocsin_internal.occurrence[],

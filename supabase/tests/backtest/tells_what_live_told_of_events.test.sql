@@ -54,41 +54,48 @@ create function pg_temp.succeed(p_at timestamptz) returns void language sql as $
     'succeeded', 1, null, null, p_at, p_at, p_at)::tocsin_internal.run_outcomes], p_at)
 $$;
 
+create function pg_temp.beat(p_now timestamptz) returns void language plpgsql as $$
+begin
+  if exists (select from tocsin_internal.throttle_windows
+    where closed_at is null and due_at <= p_now)
+  then
+    perform tocsin_internal.close_windows(p_now);
+  end if;
+  if exists (select from tocsin.alerts where state = 'firing' and (
+    told_at is null or last_told_at <= p_now - interval '4 hours'
+    or escalated is null and fired_at <= p_now - interval '45 minutes'))
+  then
+    perform tocsin_internal.remind(p_now);
+  end if;
+end
+$$;
+
 select setseed(0.11);
 do $$
 declare
-  v_now timestamptz;
+  v_minute timestamptz;
+  v_is_bad boolean;
 begin
-  for v_now in
-    select generate_series('2026-03-02 00:00:30Z'::timestamptz, '2026-03-09 00:00Z', '1 minute')
+  for v_minute in
+    select generate_series('2026-03-02 00:00Z'::timestamptz, '2026-03-08 23:59Z', '1 minute')
   loop
+    v_is_bad := v_minute between '2026-03-06 10:00Z' and '2026-03-06 13:00Z';
+    perform pg_temp.beat(v_minute);
     if exists (select from tocsin.alerts where state = 'firing') then
-      perform tocsin_internal.end_failures(date_trunc('minute', v_now),
-        date_trunc('minute', v_now) + interval '6 seconds');
+      perform tocsin_internal.end_failures(v_minute, v_minute + interval '6 seconds');
     end if;
-    if random() < (case when v_now between '2026-03-06 10:00Z' and '2026-03-06 13:00Z'
-      then 0.15 else 0.012 end)
-    then
-      perform pg_temp.fail(v_now, 1 + (random() * 3)::int);
+    if random() < (case when v_is_bad then 0.15 else 0.012 end) then
+      perform pg_temp.fail(v_minute + interval '30 seconds', 1 + (random() * 3)::int);
     end if;
-    if random() < 0.3 then
-      perform pg_temp.succeed(v_now - interval '10 seconds');
+    if random() < (case when v_is_bad then 0.6 else 0.1 end) then
+      perform pg_temp.succeed(v_minute + interval '20 seconds');
     end if;
     if random() < 0.002 then
-      update tocsin.error_groups set status = 'resolved', status_changed_at = v_now
-      where group_id = (select group_id from tocsin.error_groups order by random() limit 1);
+      insert into tocsin.error_group_changes (group_id, project_id, action, changed_at)
+      select group_id, project_id, 'resolve', v_minute + interval '30 seconds'
+      from tocsin.error_groups order by random() limit 1;
     end if;
-    if exists (select from tocsin_internal.throttle_windows
-      where closed_at is null and due_at <= v_now)
-    then
-      perform tocsin_internal.close_windows(v_now);
-    end if;
-    if exists (select from tocsin.alerts where state = 'firing' and (
-      told_at is null or last_told_at <= v_now - interval '4 hours'
-      or escalated is null and fired_at <= v_now - interval '45 minutes'))
-    then
-      perform tocsin_internal.remind(v_now);
-    end if;
+    perform pg_temp.beat(v_minute + interval '30 seconds');
   end loop;
 end
 $$;

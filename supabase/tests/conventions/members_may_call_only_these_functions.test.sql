@@ -179,6 +179,7 @@ $$, array[
   'tocsin_internal.texts_of(jsonb)',
   'tocsin_internal.weigh(text,tocsin.severity)',
   'tocsin_internal.say_backtest(jsonb)',
+  'tocsin_internal.was_settled(tocsin_internal.occurrence,timestamp with time zone)',
   'tocsin_internal.routes_for(tocsin.alert_settings)',
   'tocsin_internal.channels_for(uuid[],tocsin.alert_routes[],tocsin.alert_settings,'
     'tocsin.severity,text[],uuid[])',

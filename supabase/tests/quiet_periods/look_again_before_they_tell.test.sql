@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(8);
 
 insert into tocsin.alert_channels (name, kind, recipients) values ('mail', 'email', '{a@b.test}');
 insert into tocsin.alert_kinds (kind, family, title, description, evaluator, fired_title,
@@ -54,6 +54,19 @@ select results_eq($$select distinct content -> 'facts' from tocsin.notifications
   values ('[{"label": "Still firing", "value": "1"}, {"label": "Acknowledged", "value": "1"},
     {"label": "Over", "value": "1"}]'::jsonb)
 $$, 'and counts them.');
+-- nothing of it goes on: that is said in a word, and not kept from anybody
+select pg_temp.turn('fired', '2026-03-05 23:00Z', 'x'), pg_temp.turn('resolved',
+  '2026-03-05 23:30Z', 'x');
+select from tocsin_internal.close_windows('2026-03-06 06:00Z');
+select is((select content ->> 'title' from tocsin.notifications order by decided_at desc limit 1),
+  'While it was quiet: 1 alert, over by now', 'What is over by then is told as over,');
+select pg_temp.turn('fired', '2026-03-06 23:00Z', 'x'), pg_temp.turn('resolved',
+  '2026-03-06 23:30Z', 'x'), pg_temp.turn('fired', '2026-03-06 23:40Z', 'y'),
+  pg_temp.turn('resolved', '2026-03-06 23:50Z', 'y');
+select from tocsin_internal.close_windows('2026-03-07 06:00Z');
+select is((select content ->> 'title' from tocsin.notifications order by decided_at desc limit 1),
+  'While it was quiet: 2 alerts, all over by now', 'and so are several.');
+delete from tocsin.notifications where decided_at > '2026-03-05 12:00Z';
 update tocsin.quiet_periods set starts_at = '06:00', ends_at = '09:00' where true;
 select pg_temp.turn('fired', '2026-03-05 07:00Z', 'd');
 update tocsin.quiet_periods set ends_at = '11:00' where true;
