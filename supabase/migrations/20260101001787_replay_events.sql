@@ -93,8 +93,8 @@ create type tocsin_internal.replayed_transition as (
   is_flapping boolean
 );
 comment on type tocsin_internal.replayed_transition is
-  'What admission hears of in a replay, with what there is to say of its alert. place: the order of '
-  'what comes at one time.';
+  'What admission hears of in a replay, with what there is to say of its alert. place: the order '
+  'of what comes at one time.';
 
 create function tocsin_internal.replay_recoveries(
   p_setting tocsin.alert_settings, p_events tocsin_internal.replayed_event[], p_to timestamptz,

@@ -200,7 +200,8 @@ comment on function tocsin.backtest(jsonb, timestamptz, timestamptz, text, times
   'What a setting, given as an object of columns of tocsin.alert_settings, would have told from '
   'p_from (30 days ago) to p_to (now): its alerts, the notifications that admission would have '
   'made, with their channels, and a summary; night is 22:00 to 7:00 in p_time_zone. '
-  'resolution_seconds says how often it could be judged; 0: each failure by itself. Sees what its caller may see; writes nothing. Raises TC017, TC018, '
+  'resolution_seconds says how often it could be judged; 0: each failure by itself. Sees what its '
+  'caller may see; writes nothing. Raises TC017, TC018, '
   'TC040, TC041 and TC042.';
 
 create function tocsin.backtest_setting(

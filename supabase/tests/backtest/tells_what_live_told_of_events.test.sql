@@ -154,15 +154,16 @@ select bag_eq($$
     a ->> 'workflow_id' as workflow_id, a ->> 'title' as title
   from tried, jsonb_array_elements(answer -> 'alerts') as a where name = 'recovers'
 $$, $$
-  select date_trunc('minute', fired_at) as fired_at, resolved_at, value, is_flapping, workflow_id, title
+  select date_trunc('minute', fired_at) as fired_at, resolved_at, value, is_flapping, workflow_id,
+    title
   from tocsin.alerts where setting_name = 'recovers'
 $$, 'The alerts of failed runs are those that there were.');
 
 select cmp_ok((select count(*) from tocsin.alert_logs), '>', 500::bigint, 'A good deal happened:');
 select is((select count(*)::int from tried
   where (answer #>> '{summary,notifications}')::int > 0), 7, 'every setting told something,');
-select is((select count(distinct decision)::int from tocsin.alert_logs where setting_id is not null),
-  5, 'with most decisions,');
+select is((
+  select count(distinct decision)::int from tocsin.alert_logs where setting_id is not null), 5, 'with most decisions,');
 select ok(exists (select from tocsin.alerts where is_flapping), 'some came and went.');
 
 select * from finish();
