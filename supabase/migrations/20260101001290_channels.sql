@@ -132,6 +132,11 @@ begin
     return old;
   end if;
 
+  -- what is pasted brings blanks along, and Studio's empty field is an empty text
+  new.url := nullif(btrim(new.url, E' \t\r\n'), '');
+  new.recipients := array(select btrim(t, E' \t\r\n')
+    from unnest(new.recipients) with ordinality as r (t, place) order by place);
+
   -- nobody may point a channel at another one's secret
   new.secret_id := null;
   if tg_op = 'UPDATE' then

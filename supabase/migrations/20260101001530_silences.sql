@@ -19,7 +19,7 @@ create table tocsin.silences (
   node_pattern text not null default '*',
   max_severity tocsin.severity not null default 'high',
   starts_at timestamptz not null default clock_timestamp(),
-  ends_at timestamptz not null,
+  ends_at timestamptz not null default clock_timestamp() + interval '1 hour',
   created_by uuid,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
@@ -50,7 +50,7 @@ comment on column tocsin.silences.node_pattern is
   'Failures at which step. Anything but * leaves alerts that have no step alone.';
 comment on column tocsin.silences.max_severity is 'What is worse than this is told all the same.';
 comment on column tocsin.silences.starts_at is 'When it begins.';
-comment on column tocsin.silences.ends_at is 'When it ends.';
+comment on column tocsin.silences.ends_at is 'When it ends; left out: in an hour.';
 comment on column tocsin.silences.created_by is 'Who made it.';
 comment on column tocsin.silences.created_at is 'When it was made.';
 comment on column tocsin.silences.updated_at is 'When it was last changed.';

@@ -134,6 +134,22 @@ create trigger self_watch_check before insert or update on tocsin.self_watch
 create trigger self_watch_audit after insert or update or delete on tocsin.self_watch
   for each row execute function tocsin_internal.note_change('is_the_only_row');
 
+do $triggers$
+declare
+  v_table text;
+  v_key text;
+begin
+  -- what else people set
+  for v_table, v_key in values ('forwarders', 'forwarder'), ('queues', 'kind,queue_name'),
+    ('redaction_rules', 'rule_id'), ('send_paces', 'kind')
+  loop
+    execute format('create trigger %I after insert or update or delete on tocsin.%I '
+      'for each row execute function tocsin_internal.note_change(%L)', v_table || '_audit',
+      v_table, v_key);
+  end loop;
+end
+$triggers$;
+
 create function tocsin_internal.prune_troubles(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''
 as $$
