@@ -40,7 +40,7 @@ $$, 'None is one that Postgres made up.');
 select is_empty($$
   select e.name || '.' || a.attname from edited e
   join pg_attribute a on a.attrelid = e.oid and a.attnum > 0 and not a.attisdropped
-  where (a.attname ~ '(channel|setting|queue)_id$' or a.attname = 'kind' and e.name ~ '^(alert|sil)')
+  where (a.attname ~ '(channel|setting)_id$' or a.attname = 'kind' and e.name ~ '^(alert|sil)')
     and a.atttypid in ('uuid'::regtype, 'text'::regtype)
     and not exists (
       select from pg_index i where i.indrelid = e.oid and i.indisprimary

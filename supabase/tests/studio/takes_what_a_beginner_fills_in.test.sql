@@ -12,7 +12,8 @@ select lives_ok($$insert into tocsin.alert_channels (name, kind, url)
 select results_eq($$select url from tocsin.alert_channels where name = 'Hook'$$,
   array['https://hooks.example/x'], 'So it is the address.');
 select lives_ok($$insert into tocsin.alert_channels (name, kind, recipients, url)
-  values ('Two', 'email', '{" ada@example.com","bob@example.com "}', '')$$, 'Around addresses, too.');
+  values ('Two', 'email', '{" ada@example.com","bob@example.com "}', '')$$,
+  'Around addresses, too.');
 select results_eq($$select recipients, url from tocsin.alert_channels where name = 'Two'$$,
   $$values ('{ada@example.com,bob@example.com}'::text[], null::text)$$,
   'An empty field is none.');
