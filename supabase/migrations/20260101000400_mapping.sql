@@ -12,7 +12,10 @@
 --   members_function, members_role              the host's own membership function
 --   events                                      {table, run_id, type, at, payload,
 --                                                failed_type, max_attempts}
---   jobs                                        {table, run_id, failed_at, dead_at, error}
+--   jobs                                        {table, run_id, failed_at, dead_at, error,
+--                                                says: the error where there is none}
+--   steps                                       {table, run_id, node, error, failed_at, stalled_at,
+--                                                attempt}: where a failed run's node and error stand
 --
 -- Errors: TC003, TC004, TC006, TC007 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.
@@ -34,6 +37,31 @@ as $$
                "payload": "payload", "failed_type": "step_failed", "max_attempts": 5},
     "jobs": {"table": "public.job_tracking", "run_id": "run_id", "failed_at": "failed_at",
              "dead_at": "moved_to_dlq_at", "error": "error_message"}
+  }'::jsonb),
+  -- A failed step fails its run, in its status. A task whose workers died too often is given up
+  -- without: its run stays as it is, for good.
+  ('pgflow', '{
+    "source_id": "pgflow",
+    "run_id": "run_id", "project_id": null, "workflow_id": "flow_slug",
+    "status": "status", "started_at": "started_at", "finished_at": "completed_at",
+    "error": null, "node": null,
+    "succeeded": ["completed"], "failed": ["failed"], "canceled": [], "timed_out": [],
+    "steps": {"table": "pgflow.step_tasks", "run_id": "run_id", "node": "step_slug",
+              "error": "error_message", "failed_at": "failed_at",
+              "stalled_at": "permanently_stalled_at", "attempt": "attempts_count"},
+    "jobs": {"table": "pgflow.step_tasks", "run_id": "run_id",
+             "failed_at": "permanently_stalled_at", "dead_at": "permanently_stalled_at",
+             "error": "error_message",
+             "says": "The task is stalled for good: its workers stopped without a word, too often."}
+  }'::jsonb),
+  -- A job is retried by itself; failed is what has no attempt left, or took too long on its last.
+  ('pgboss', '{
+    "source_id": "pgboss",
+    "run_id": "id", "project_id": null, "workflow_id": "name",
+    "status": "state", "started_at": "started_on", "finished_at": "completed_on",
+    "error": "output", "node": null,
+    "succeeded": ["completed"], "failed": ["failed"], "canceled": ["cancelled"], "timed_out": [],
+    "idle": ["created", "retry"]
   }'::jsonb)
 $$;
 
@@ -129,7 +157,7 @@ declare
   v_known constant text[] := array['source_id', 'run_id', 'project_id', 'workflow_id', 'status',
     'started_at', 'finished_at', 'error', 'node', 'succeeded', 'failed', 'canceled', 'timed_out',
     'idle', 'stuck_after', 'run_url_template', 'environment', 'workflow_names',
-    'project_names', 'members_function', 'members_role', 'events', 'jobs'];
+    'project_names', 'members_function', 'members_role', 'events', 'jobs', 'steps'];
   v_preset jsonb := '{}';
   v_merged jsonb;
   v_unknown text;
@@ -157,8 +185,14 @@ begin
     -- a preset leaves out what this host does not have
     v_preset := v_preset - array(
       select key
-      from unnest(array['events', 'jobs', 'workflow_names', 'project_names']) as key
+      from unnest(array['events', 'jobs', 'steps', 'workflow_names', 'project_names']) as key
       where to_regclass(v_preset #>> array[key, 'table']) is null);
+    -- pgflow gives tasks up since 0.13
+    if p_preset = 'pgflow' and tocsin_internal.column_type(
+      to_regclass(v_preset #>> '{steps,table}'), v_preset #>> '{steps,stalled_at}') is null
+    then
+      v_preset := (v_preset - 'jobs') #- '{steps,stalled_at}';
+    end if;
     if to_regproc(v_preset ->> 'members_function') is null then
       v_preset := v_preset - 'members_function' - 'members_role';
     end if;
@@ -168,7 +202,8 @@ begin
   -- null is how to do without a part of a preset
   v_merged := v_merged - array(
     select key from unnest(array['workflow_names', 'project_names', 'members_function',
-      'members_role', 'events', 'jobs', 'run_url_template', 'environment', 'stuck_after']) as key
+      'members_role', 'events', 'jobs', 'steps', 'run_url_template', 'environment',
+      'stuck_after']) as key
     where v_merged -> key = 'null');
   if to_regproc(v_merged ->> 'members_function') is null and v_merged ? 'members_function' then
     raise exception 'There is no function %, or there are several', v_merged ->> 'members_function'

@@ -69,6 +69,7 @@ declare
   v_required constant jsonb := '{
     "events": ["table", "run_id", "type", "at", "payload", "failed_type"],
     "jobs": ["table", "run_id", "failed_at", "dead_at", "error"],
+    "steps": ["table", "run_id", "node", "error", "failed_at"],
     "workflow_names": ["table", "id", "name"],
     "project_names": ["table", "id", "name"]}';
   v_key text;
@@ -98,7 +99,7 @@ end
 $$;
 
 comment on function tocsin_internal.refuse_bad_side_table(text, jsonb) is
-  'Raises TC003 or TC006 when events, jobs, workflow_names or project_names do not fit the '
-  'tables they name.';
+  'Raises TC003 or TC006 when events, jobs, steps, workflow_names or project_names do not '
+  'fit the tables they name.';
 
 revoke all on all functions in schema tocsin_internal from public;

@@ -27,11 +27,24 @@ begin
   if m ? 'jobs' then
     v_joins := v_joins || format($join$
   left join lateral (
-    select j.%1$I::text as error
+    select coalesce(j.%1$I::text, %7$L) as error
     from %2$s j where j.%3$I = r.%4$I and coalesce(j.%5$I, j.%6$I) is not null
     order by coalesce(j.%5$I, j.%6$I) desc limit 1
   ) job on true$join$, m #>> '{jobs,error}', (m #>> '{jobs,table}')::regclass,
-      m #>> '{jobs,run_id}', m ->> 'run_id', m #>> '{jobs,failed_at}', m #>> '{jobs,dead_at}');
+      m #>> '{jobs,run_id}', m ->> 'run_id', m #>> '{jobs,failed_at}', m #>> '{jobs,dead_at}',
+      m #>> '{jobs,says}');
+  end if;
+  if m ? 'steps' then
+    v_joins := v_joins || format($join$
+  left join lateral (
+    select s.%1$I::text as node, s.%2$I::text as error, %3$s as attempt
+    from %4$s s where s.%5$I = r.%6$I and coalesce(%7$s) is not null
+    order by coalesce(%7$s) desc limit 1
+  ) step on true$join$, m #>> '{steps,node}', m #>> '{steps,error}',
+      coalesce(format('s.%I::numeric', m #>> '{steps,attempt}'), 'null::numeric'),
+      (m #>> '{steps,table}')::regclass, m #>> '{steps,run_id}', m ->> 'run_id',
+      concat_ws(', ', format('s.%I', m #>> '{steps,failed_at}'),
+        's.' || quote_ident(m #>> '{steps,stalled_at}')));
   end if;
   if m ? 'workflow_names' and m ->> 'workflow_id' is not null then
     v_joins := v_joins || format($join$
@@ -49,7 +62,7 @@ returns table (run_id text, project_id text, workflow_id text, workflow_name tex
 language sql stable set search_path = ''
 as $describe$
   select r.%2$I::text, %3$s, %4$s, %5$s, %6$s,
-    coalesce(%7$s, %8$s), coalesce(%9$s, %10$s, %11$s), (%12$s)::int
+    coalesce(%7$s, %8$s), coalesce(%9$s, %10$s, %11$s), (coalesce(%12$s, null::numeric))::int
   from %13$s r%14$s
   -- the parameter is cast, not the column: its index is used
   where r.%2$I = any (p_run_ids::%15$s[])
@@ -60,12 +73,15 @@ $template$,
     tocsin_internal.text_expression(m ->> 'workflow_id', 'r'),
     v_columns,
     tocsin_internal.timestamp_expression(p_source.run_table, m ->> 'started_at', 'r'),
-    case when m ? 'events' then 'event.node' else 'null' end,
+    concat_ws(', ', 'null', case when m ? 'events' then 'event.node' end,
+      case when m ? 'steps' then 'step.node' end),
     tocsin_internal.text_expression(m ->> 'node', 'r'),
     case when m ? 'events' then 'event.error' else 'null' end,
-    case when m ? 'jobs' then 'job.error' else 'null' end,
+    concat_ws(', ', 'null', case when m ? 'steps' then 'step.error' end,
+      case when m ? 'jobs' then 'job.error' end),
     tocsin_internal.text_expression(m ->> 'error', 'r'),
-    case when m ? 'events' then 'event.attempt' else 'null' end,
+    concat_ws(', ', 'null', case when m ? 'events' then 'event.attempt' end,
+      case when m ? 'steps' then 'step.attempt' end),
     p_source.run_table, v_joins,
     tocsin_internal.column_type(p_source.run_table, m ->> 'run_id'));
 
@@ -243,7 +259,8 @@ begin
   v_source.mapping := v_source.mapping
     || tocsin_internal.map_statuses(p_table, v_source.mapping ->> 'status', v_options);
   perform tocsin_internal.refuse_moving_rows(p_table, v_source.mapping);
-  foreach v_side in array array['events', 'jobs', 'workflow_names', 'project_names'] loop
+  foreach v_side in array array['events', 'jobs', 'steps', 'workflow_names', 'project_names']
+  loop
     perform tocsin_internal.refuse_bad_side_table(v_side, v_source.mapping -> v_side);
   end loop;
 

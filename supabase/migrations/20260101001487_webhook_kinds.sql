@@ -19,7 +19,7 @@ begin
     -- what was answered before is not told
     insert into tocsin_internal.watchers
       (watcher, table_oid, last_at, last_id, watched_since, watched_at)
-    select 'pg_net', to_regclass('net._http_response')::oid, coalesce(max(r.created), '-infinity'),
+    select 'pg_net', to_regclass('net._http_response')::oid, coalesce(max(r.created), 'epoch'),
       9223372036854775807, p_now, p_now
     from (select created from net._http_response order by created desc limit 1) as r
     returning * into v_watcher;
