@@ -287,7 +287,7 @@ $$;
 
 comment on function tocsin.watch_runs(regclass, text, jsonb) is
   'Watches a run table: from now on each run that ends is counted, and each failure can alert. '
-  'Columns and statuses are found by their common names, by a preset (meshhook), or as options '
+  'Columns and statuses are found by their common names, by a preset (meshhook, pgflow, pgboss), or as options '
   'say. '
   'Calling it again changes the watch. Needs the table''s owner. Raises TC001 to TC008.';
 
