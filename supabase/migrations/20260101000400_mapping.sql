@@ -15,7 +15,8 @@
 --   jobs                                        {table, run_id, failed_at, dead_at, error,
 --                                                says: the error where there is none}
 --   steps                                       {table, run_id, node, error, failed_at, stalled_at,
---                                                attempt}: where a failed run's node and error stand
+--                                                attempt}: where a failed run's node and error
+--                                                stand
 --
 -- Errors: TC003, TC004, TC006, TC007 (docs/reference/errors.md).
 -- SECURITY DEFINER functions: none.

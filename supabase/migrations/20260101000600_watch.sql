@@ -287,9 +287,9 @@ $$;
 
 comment on function tocsin.watch_runs(regclass, text, jsonb) is
   'Watches a run table: from now on each run that ends is counted, and each failure can alert. '
-  'Columns and statuses are found by their common names, by a preset (meshhook, pgflow, pgboss), or as options '
-  'say. '
-  'Calling it again changes the watch. Needs the table''s owner. Raises TC001 to TC008.';
+  'Columns and statuses are found by their common names, by a preset (meshhook, pgflow, pgboss), '
+  'or as options say. Calling it again changes the watch. Needs the table''s owner. Raises TC001 '
+  'to TC008.';
 
 create function tocsin_internal.drop_generated(p_source_id text, p_but_wanted_by jsonb default null)
 returns void
