@@ -103,6 +103,7 @@ begin
     when r.deleted_total >= p_before.deleted_total
       then r.deleted_total - p_before.deleted_total end;
   if s.enqueued_count is null and v_is_comparable and not s.is_capped and not p_before.is_capped
+    and s.finished_count + v_length - v_length_before is not null
   then
     s.enqueued_count := greatest(0, s.finished_count + v_length - v_length_before);
   end if;
@@ -143,10 +144,13 @@ begin
   s.processing_p95_seconds := r.processings[2];
   s.processing_p99_seconds := r.processings[3];
   s.retry_share := r.retried_count::double precision / nullif(r.read_count, 0);
-  s.error_rate := least(1, case when r.finished_in_window is not null
+  s.error_rate := case when r.finished_in_window is not null
       then r.failed_in_window::double precision / nullif(r.finished_in_window, 0)
     else (coalesce(p_past.failed, 0) + s.failed_count)::double precision
-      / nullif(coalesce(p_past.finished, 0) + s.finished_count, 0) end);
+      / nullif(coalesce(p_past.finished, 0) + s.finished_count, 0) end;
+  if s.error_rate > 1 then
+    s.error_rate := 1; -- a letter may be written before its message is deleted
+  end if;
   s.poison_count := r.poison_count;
   s.unknown := coalesce(r.unknown, '{}');
   s.unknown_because := r.unknown_because;

@@ -266,8 +266,8 @@ begin
       avg(p.wait_p50_seconds), max(p.wait_p95_seconds), max(p.wait_p99_seconds),
       avg(p.processing_p50_seconds), max(p.processing_p95_seconds),
       max(p.processing_p99_seconds), avg(p.retry_share),
-      least(1, sum(p.failed_count)::double precision / nullif(sum(p.finished_count)
-        filter (where p.failed_count is not null), 0)),
+      sum(p.failed_count) / nullif(greatest(sum(p.failed_count), sum(p.finished_count)
+        filter (where p.failed_count is not null))::double precision, 0),
       max(p.poison_count_max), max(p.dead_letter_count_max), max(p.worst_status),
       sum(p.sample_count)::bigint
     from part p

@@ -262,8 +262,8 @@ begin
         case s.of when 'failed' then u.failed else u.retried end as bad,
         coalesce(case when case s.of when 'failed' then u.judged else u.finished end
               >= s.min_sample
-            then least(100, 100 * case s.of when 'failed' then u.failed else u.retried end
-              / case s.of when 'failed' then u.judged else u.finished end) end,
+            then 100 * case s.of when 'failed' then u.failed / greatest(u.failed, u.judged)
+              else u.retried / u.finished end end,
           case when ((s.f).sample).status = 'idle' then 0 end)::double precision as value
       from seen s
       left join summed u on u.kind = (s.f).kind and u.queue_name = (s.f).queue_name

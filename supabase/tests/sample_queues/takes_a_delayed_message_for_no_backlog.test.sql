@@ -11,7 +11,8 @@ create function pg_temp.beats(p_from interval, p_to interval) returns void langu
 
 select from pgmq.create('reminders');
 insert into tocsin.alert_settings (name, kind, parameters) values
-  ('stalled', 'queue_stalled', '{}'), ('age', 'queue_age', '{"threshold": 10}'), ('length', 'queue_length', '{"threshold": 1}');
+  ('stalled', 'queue_stalled', '{}'), ('age', 'queue_age', '{"threshold": 10}'),
+  ('length', 'queue_length', '{"threshold": 1}');
 select from pgmq.send_batch('reminders', array(select '{}'::jsonb from generate_series(1, 500)),
   86400);
 select pg_temp.beats('0', '12 minutes');
