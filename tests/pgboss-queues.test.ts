@@ -41,10 +41,9 @@ function openBoss(version: number, connectionString: string): Boss {
       fail: (name, id) => boss.fail(name, id),
     };
   }
-  const boss =
-    version === 11
-      ? new PgBoss11({ connectionString, ...quiet })
-      : new PgBoss12({ connectionString, ...quiet });
+  // both are called in the same way
+  const Called = version === 11 ? (PgBoss11 as unknown as typeof PgBoss12) : PgBoss12;
+  const boss = new Called({ connectionString, ...quiet });
   return {
     start: () => boss.start(),
     stop: () => boss.stop({ graceful: false }),

@@ -1,0 +1,71 @@
+begin;
+create extension if not exists pgtap with schema extensions;
+set local search_path = public, extensions;
+select plan(7);
+
+insert into tocsin.queues (queue_name, project_id, found_at, dead_letter_queue) values
+  ('emails', 'p', '2031-03-01Z', 'emails_dead'), ('emails_dead', 'p', '2031-03-01Z', null),
+  ('other', 'q', '2031-03-01Z', null);
+-- a sample each 30 seconds, until the time
+create function pg_temp.sampled(p_until text, p_changes jsonb, p_queue_name text default 'emails')
+returns void language sql as $$
+  insert into tocsin.queue_metrics
+  select (jsonb_populate_record(null::tocsin.queue_metrics, jsonb_build_object('kind', 'pgmq',
+    'queue_name', p_queue_name, 'project_id', 'p', 'sampled_at', at, 'interval_seconds', 30,
+    'status', 'healthy', 'ready_count', 0, 'delayed_count', 0, 'in_flight_count', 0,
+    'is_capped', false, 'enqueued_count', 0, 'finished_count', 0, 'last_read_at', at)
+    || p_changes)).*
+  from generate_series(coalesce((select max(sampled_at) + interval '30 seconds'
+    from tocsin.queue_metrics where queue_name = p_queue_name), '2031-03-01 12:00Z'),
+    ('2031-03-01 ' || p_until || 'Z')::timestamptz, '30 seconds') as at$$;
+create function pg_temp.judged(p_from text, p_to text) returns void language sql as $$
+  select tocsin_internal.evaluate(at + interval '6 seconds')
+  from generate_series(('2031-03-01 ' || p_from || 'Z')::timestamptz,
+    ('2031-03-01 ' || p_to || 'Z')::timestamptz, '1 minute') as at$$;
+create function pg_temp.story() returns setof text language sql as $$
+  select to_char(t.at at time zone 'UTC', 'HH24:MI') || ' ' || t.transition || ' '
+    || a.project_id || '/' || a.workflow_id || coalesce(' ' || round(t.value::numeric, 1), '')
+  from tocsin.alert_transitions t join tocsin.alerts a using (alert_id)
+  where t.transition <> 'pending' order by t.at, a.workflow_id$$;
+
+insert into tocsin.alert_settings (name, kind, project_id, parameters)
+values ('length', 'queue_length', 'p', '{"threshold": 100, "resolve_threshold": 50}');
+select pg_temp.sampled('12:05', '{}');
+select pg_temp.judged('12:01', '12:05');
+select is_empty('select * from pg_temp.story()', 'An empty queue is calm.');
+select pg_temp.sampled('12:10', '{"ready_count": 100, "delayed_count": 9000,
+  "in_flight_count": 50}');
+select pg_temp.sampled('12:10', '{"ready_count": 5000}', 'other');
+select pg_temp.sampled('12:10', '{"ready_count": 5000}', 'emails_dead');
+select pg_temp.judged('12:06', '12:10');
+select is_empty('select * from pg_temp.story()', 'So is one at its limit, whatever is delayed or '
+  'in flight, and those of another project and of dead letters are not looked at.');
+select pg_temp.sampled('12:15', '{"ready_count": 101}');
+select pg_temp.judged('12:11', '12:15');
+select results_eq('select * from pg_temp.story()', $$values ('12:11 fired p/emails 101.0')$$,
+  'Over it, it fires once.');
+select is((select title || '. ' || (context #>> '{facts,0,value}') from tocsin.alerts),
+  'Queue emails has 101 messages waiting (limit 100). 101', 'In words, with what is known.');
+select pg_temp.sampled('12:20', '{"ready_count": 60}');
+select pg_temp.judged('12:16', '12:20');
+select pg_temp.sampled('12:25', '{"ready_count": 50}');
+select pg_temp.judged('12:21', '12:25');
+select results_eq('select * from pg_temp.story()', $$values ('12:11 fired p/emails 101.0'),
+  ('12:21 resolved p/emails 50.0')$$, 'It resolves at its other limit, not between the two.');
+update tocsin.alert_settings set parameters = '{"threshold": 100, "count_in_flight": true,
+  "queues": ["em*"]}';
+select pg_temp.sampled('12:30', '{"ready_count": 90, "in_flight_count": 20}');
+select pg_temp.sampled('12:30', '{"ready_count": 500}', 'emails_dead');
+select pg_temp.judged('12:26', '12:30');
+select results_eq($$select * from pg_temp.story() as story where story > '12:25'$$,
+  $$values ('12:26 fired p/emails 110.0'), ('12:26 fired p/emails_dead 500.0')$$,
+  'What is in flight counts when asked for, and queues of dead letters when they are named.');
+update tocsin.alert_settings set parameters = '{"threshold": 10000}', name = 'most';
+select pg_temp.sampled('12:35', '{"ready_count": 10000, "is_capped": true}');
+select pg_temp.judged('12:31', '12:35');
+select results_eq($$select value, state::text from tocsin.alerts where workflow_id = 'emails'
+  and state <> 'resolved'$$, $$values (10000::double precision, 'firing')$$,
+  'What was not counted to its end is over every limit.');
+
+select * from finish();
+rollback;
