@@ -241,8 +241,9 @@ begin
         select distinct (f).kind, (f).queue_name, (f).at, span from seen where not (f).is_gone
       ) as k
       cross join lateral (
-        select sum(m.finished_count) as finished, sum(m.finished_count)
-            filter (where m.failed_count is not null) as judged, sum(m.failed_count) as failed,
+        select sum(m.finished_count) filter (where m.retry_share is not null) as finished,
+          sum(m.finished_count) filter (where m.failed_count is not null) as judged,
+          sum(m.failed_count) as failed,
           sum(m.retry_share * m.finished_count) as retried
         from (
           select m.finished_count, m.failed_count, m.retry_share from tocsin.queue_metrics m

@@ -56,7 +56,7 @@ update tocsin.alert_settings set parameters = '{"of": "retried", "threshold": 40
 select pg_temp.sampled('12:50', '{"finished_count": 10, "retry_share": 0.5}');
 select pg_temp.judged('12:46', '12:50');
 select results_eq($$select * from pg_temp.story() as story where story > '12:27'$$,
-  $$values ('12:46 fired p/emails 50.0')$$, 'What is read more than once may be judged instead.');
+  $$values ('12:41 fired p/emails 50.0')$$, 'What is read more than once may be judged instead.');
 
 select * from finish();
 rollback;
