@@ -5,6 +5,7 @@ import { captureSuite } from "./capture.ts";
 import { deliverSuite } from "./deliver.ts";
 import { ingestSuite } from "./ingest.ts";
 import type { Suite } from "./measure.ts";
+import { queueSamplingSuite } from "./queue-sampling.ts";
 import { readSuite } from "./read.ts";
 import { rollUpSuite } from "./roll-up.ts";
 import { snapshotSuite } from "./snapshot.ts";
@@ -17,4 +18,5 @@ export const suites: Suite[] = [
   deliverSuite,
   ingestSuite,
   admissionSuite,
+  queueSamplingSuite,
 ];

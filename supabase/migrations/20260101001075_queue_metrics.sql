@@ -114,6 +114,9 @@ create table tocsin_internal.queue_states (
   updated_total bigint,
   deleted_total bigint,
   dead_letters_total bigint,
+  unproven_count bigint not null default 0,
+  unclaimed_count bigint not null default 0,
+  has_archived boolean not null default false,
   oldest_at timestamptz,
   is_dead_letter_queue boolean not null default false,
   primary key (kind, queue_name),
@@ -157,6 +160,13 @@ comment on column tocsin_internal.queue_states.deleted_total is
   'How many rows of its table were deleted, by the statistics of Postgres.';
 comment on column tocsin_internal.queue_states.dead_letters_total is
   'How many messages came into its dead-letter queue ever.';
+comment on column tocsin_internal.queue_states.unproven_count is
+  'Messages that came in and are not there, and that the statistics do not call deleted: their '
+  'sender has not committed yet, or rolled back.';
+comment on column tocsin_internal.queue_states.unclaimed_count is
+  'Rows that the statistics call deleted and that are not told as finished yet.';
+comment on column tocsin_internal.queue_states.has_archived is
+  'Whether something was archived within the five minutes before.';
 comment on column tocsin_internal.queue_states.oldest_at is
   'Since when its oldest ready message has been ready.';
 comment on column tocsin_internal.queue_states.is_dead_letter_queue is
@@ -185,6 +195,7 @@ create type tocsin_internal.queue_reading as (
   failed_count bigint,
   finished_in_window bigint,
   failed_in_window bigint,
+  has_archived boolean,
   unknown text[],
   unknown_because text,
   shape jsonb

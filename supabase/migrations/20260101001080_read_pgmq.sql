@@ -1,11 +1,11 @@
 -- Looking at a queue of pgmq.
 --
--- One statement reads, by the indexes that pgmq makes and never more than 10,001 rows at a place:
--- what is ready and what is hidden (by vt), and what was archived within five minutes (by
--- archived_at). How many came in ever is what the sequence of the ids says; whether somebody reads
--- at all is seen in the statistics of Postgres, too. No function of pgmq is called and no type of
--- it is used, since upgrades drop them; the columns of 1.4.4 are enough, and what later versions
--- have (last_read_at) is taken where it is there.
+-- A statement reads what is ready and what is hidden, by the index on vt; another, when something
+-- has left the queue, what was archived within five minutes, by the one on archived_at. Neither
+-- reads more than 10,001 rows at a place. How many came in ever is what the sequence of the ids
+-- says; what was read and deleted, the statistics of Postgres. No function of pgmq is called and no
+-- type of it is used, since upgrades drop them; the columns of 1.4.4 are enough, and what later
+-- versions have (last_read_at) is taken where it is there.
 --
 -- It takes the lock of a plain SELECT, which no producer or consumer waits for.
 --
@@ -79,13 +79,13 @@ as $$
 begin
   if p_is_partitioned then
     select sum(pg_stat_get_tuples_inserted(p.relid)), sum(pg_stat_get_tuples_updated(p.relid)),
-      sum(pg_stat_get_tuples_deleted(p.relid))
+      sum(pg_stat_get_tuples_deleted(p.relid) + pg_stat_get_xact_tuples_deleted(p.relid))
     into inserted, updated, deleted
     from pg_partition_tree(p_table::regclass) p where p.isleaf;
   else
     inserted := pg_stat_get_tuples_inserted(p_table);
     updated := pg_stat_get_tuples_updated(p_table);
-    deleted := pg_stat_get_tuples_deleted(p_table);
+    deleted := pg_stat_get_tuples_deleted(p_table) + pg_stat_get_xact_tuples_deleted(p_table);
   end if;
 end
 $$;
@@ -111,82 +111,52 @@ create function tocsin_internal.pgmq_statement(p_shape jsonb) returns text
 language plpgsql immutable set search_path = ''
 as $$
 declare
-  v_table constant text := p_shape ->> 'table';
-  v_order constant text := p_shape ->> 'order';
-  v_columns constant text := 'vt, read_ct, enqueued_at, '
+  v_columns constant text := 'select vt, read_ct, enqueued_at, '
     || case when (p_shape ->> 'last_read_at')::boolean then '' else 'null::timestamptz as ' end
-    || 'last_read_at';
-  v_messages text;
-  v_archived text;
+    || 'last_read_at from ' || (p_shape ->> 'table');
 begin
-  if v_order = 'vt' then
-    v_messages := format('ready as materialized (select %1$s from %2$s where vt <= $1 order by vt '
-      'limit 10001), hidden as materialized (select %1$s from %2$s where vt > $1 order by vt '
-      'limit 10001), capped as (select greatest((select count(*) from ready), '
-      '(select count(*) from hidden)) > 10000 as is_capped)', v_columns, v_table);
-  else
-    v_messages := format('seen as materialized (select %1$s from %2$s order by %3$I limit 10001), '
-      'ready as (select * from seen where vt <= $1), hidden as (select * from seen where vt > $1), '
-      'capped as (select count(*) > 10000 as is_capped from seen)', v_columns, v_table, v_order);
-  end if;
-  if p_shape ->> 'archive' is null then
-    v_archived := 'select null::timestamptz as archived_at, null::timestamptz as enqueued_at, '
-      '0 as read_ct, null::timestamptz as last_read_at where false';
-  else
-    v_archived := format('select archived_at, enqueued_at, read_ct, %slast_read_at from %s '
-      'where archived_at > $1 - interval ''5 minutes'' and archived_at <= $1 '
-      'order by archived_at desc limit 1000',
-      case when (p_shape ->> 'archive_last_read_at')::boolean then ''
-        else 'null::timestamptz as ' end, p_shape ->> 'archive');
-  end if;
-  return format($statement$
-    with %s,
-    archived as materialized (%s),
-    ready_sum as (
-      select count(*) as n, min(vt) as oldest_at, count(*) filter (where read_ct > 0) as read,
-        count(*) filter (where read_ct > 1) as retried,
-        count(*) filter (where read_ct > $2) as poison, max(last_read_at) as last_read_at
-      from ready
-    ),
-    hidden_sum as (
-      select count(*) as n, count(*) filter (where read_ct > 0) as in_flight,
-        min(vt) filter (where read_ct = 0) as next_at,
-        count(*) filter (where read_ct > 1) as retried,
-        count(*) filter (where read_ct > $2) as poison, max(last_read_at) as last_read_at
-      from hidden
-    ),
-    archived_sum as (
-      select count(*) filter (where read_ct > 0) as read,
-        count(*) filter (where read_ct > 1) as retried, max(last_read_at) as last_read_at,
-        percentile_cont(array[0.5, 0.95, 0.99]) within group (
-          order by greatest(0, extract(epoch from archived_at - last_read_at)))
-          filter (where last_read_at is not null) as processings
-      from archived
-    ),
-    wait as (
-      select percentile_cont(array[0.5, 0.95, 0.99]) within group (
-        order by greatest(0, extract(epoch from last_read_at - enqueued_at))) as waits
-      from (
-        select last_read_at, enqueued_at from hidden
-        where read_ct = 1 and last_read_at > $1 - interval '5 minutes'
-        union all
-        select last_read_at, enqueued_at from archived where read_ct = 1
-      ) as first_reads
-      where last_read_at is not null
-    )
-    select least(r.n, 10000) as ready_count, least(h.n - h.in_flight, 10000) as delayed_count,
-      least(h.in_flight, 10000) as in_flight_count, c.is_capped, r.oldest_at,
-      h.next_at as next_ready_at, r.read + h.in_flight + a.read as read_count,
-      r.retried + h.retried + a.retried as retried_count, r.poison + h.poison as poison_count,
-      greatest(r.last_read_at, h.last_read_at, a.last_read_at) as last_read_at, w.waits,
-      a.processings
-    from ready_sum r, hidden_sum h, archived_sum a, wait w, capped c
-  $statement$, v_messages, v_archived);
+  return 'select count(*) filter (where vt <= $1) as ready, '
+    'count(*) filter (where vt > $1) as hidden, '
+    'count(*) filter (where vt > $1 and read_ct > 0) as in_flight, '
+    'min(vt) filter (where vt <= $1) as oldest_at, '
+    'min(vt) filter (where vt > $1 and read_ct = 0) as next_ready_at, '
+    'count(*) filter (where read_ct > 0) as read_count, '
+    'count(*) filter (where read_ct > 1) as retried_count, '
+    'count(*) filter (where read_ct > $2) as poison_count, '
+    'max(last_read_at) as last_read_at, '
+    'array_agg(greatest(0, extract(epoch from last_read_at - enqueued_at))::double precision) '
+    'filter (where vt > $1 and read_ct = 1 and last_read_at > $1 - interval ''5 minutes'') '
+    'as waits from (' || case p_shape ->> 'order'
+      when 'vt' then '(' || v_columns || ' where vt <= $1 order by vt limit 10001) union all ('
+        || v_columns || ' where vt > $1 order by vt limit 10001)'
+      else v_columns || format(' order by %I limit 10001', p_shape ->> 'order') end
+    || ') as message';
 end
 $$;
 
 comment on function tocsin_internal.pgmq_statement(jsonb) is
-  'The statement that looks at a queue of that shape: $1 is now, $2 the reads that are too many.';
+  'The statement that looks at the messages of a queue of that shape: $1 is now, $2 the reads that '
+  'are too many.';
+
+create function tocsin_internal.pgmq_archive_statement(p_shape jsonb) returns text
+language sql immutable set search_path = ''
+as $$
+  select format('select count(*) filter (where read_ct > 0) as read_count, '
+    'count(*) filter (where read_ct > 1) as retried_count, max(last_read_at) as last_read_at, '
+    'percentile_cont(array[0.5, 0.95, 0.99]) within group (order by '
+    'greatest(0, extract(epoch from archived_at - last_read_at))) '
+    'filter (where last_read_at is not null) as processings, '
+    'array_agg(greatest(0, extract(epoch from last_read_at - enqueued_at))::double precision) '
+    'filter (where read_ct = 1 and last_read_at is not null) as waits '
+    'from (select archived_at, enqueued_at, read_ct, %slast_read_at from %s '
+    'where archived_at > $1 - interval ''5 minutes'' and archived_at <= $1 '
+    'order by archived_at desc limit 1000) as archived',
+    case when (p_shape ->> 'archive_last_read_at')::boolean then ''
+      else 'null::timestamptz as ' end, p_shape ->> 'archive')
+$$;
+
+comment on function tocsin_internal.pgmq_archive_statement(jsonb) is
+  'The statement that looks at what a queue of that shape archived within five minutes: $1 is now.';
 
 create function tocsin_internal.read_pgmq(
   p_queue tocsin.queues, p_state tocsin_internal.queue_states, p_now timestamptz
@@ -196,13 +166,15 @@ language plpgsql stable set search_path = ''
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
 as $$
 declare
+  v_relation constant regclass := to_regclass(format('pgmq.%I', lower('q_' || p_queue.queue_name)));
   v_shape jsonb := p_state.shape;
   v_found record;
   v_changes record;
+  v_archived record;
+  v_waits double precision[];
   v tocsin_internal.queue_reading;
 begin
-  v.relation := to_regclass(format('pgmq.%I', lower('q_' || p_queue.queue_name)));
-  if v_shape is null or v.relation::bigint is distinct from (v_shape ->> 'relation')::bigint
+  if v_shape is null or v_relation::oid::bigint is distinct from (v_shape ->> 'relation')::bigint
     or p_state.shaped_at < p_now - interval '10 minutes'
   then
     v_shape := tocsin_internal.shape_of_pgmq(p_queue.queue_name);
@@ -216,31 +188,48 @@ begin
         v_shape ->> 'table');
   end if;
   v.shape := v_shape;
-
-  -- before the messages are counted: what comes in meanwhile is counted with the next look
-  v.storage := pg_relation_filenode(v.relation);
+  v.relation := v_relation;
+  v.storage := pg_relation_filenode(v_relation);
   v.enqueued_total := coalesce(
     pg_sequence_last_value((v_shape ->> 'sequence')::bigint::oid::regclass), 0);
   execute tocsin_internal.pgmq_statement(v_shape) into v_found using p_now, p_queue.poison_reads;
-  select * into v_changes from tocsin_internal.count_changes(v.relation,
+  select * into v_changes from tocsin_internal.count_changes(v_relation,
     (v_shape ->> 'is_partitioned')::boolean);
   v.updated_total := v_changes.updated;
   v.deleted_total := v_changes.deleted;
 
-  v.ready_count := v_found.ready_count;
-  v.delayed_count := v_found.delayed_count;
-  v.in_flight_count := v_found.in_flight_count;
-  v.is_capped := v_found.is_capped;
+  v.is_capped := greatest(v_found.ready, v_found.hidden,
+    case when v_shape ->> 'order' <> 'vt' then v_found.ready + v_found.hidden end) > 10000;
+  v.ready_count := least(v_found.ready, 10000);
+  v.in_flight_count := least(v_found.in_flight, 10000);
+  v.delayed_count := least(v_found.hidden - v_found.in_flight, 10000);
   v.oldest_at := v_found.oldest_at;
   v.next_ready_at := v_found.next_ready_at;
   v.read_count := v_found.read_count;
   v.retried_count := v_found.retried_count;
   v.poison_count := v_found.poison_count;
   v.last_read_at := v_found.last_read_at;
-  v.waits := v_found.waits;
-  v.processings := v_found.processings;
+  v_waits := v_found.waits;
+
+  -- the archive has something new only when something has left the queue, or did before
+  if v_shape ->> 'archive' is not null and (p_state.deleted_total is distinct from v.deleted_total
+    or p_state.has_archived)
+  then
+    execute tocsin_internal.pgmq_archive_statement(v_shape) into v_archived using p_now;
+    v.has_archived := v_archived.read_count > 0;
+    v.read_count := v.read_count + v_archived.read_count;
+    v.retried_count := v.retried_count + v_archived.retried_count;
+    v.last_read_at := greatest(v.last_read_at, v_archived.last_read_at);
+    v.processings := v_archived.processings;
+    v_waits := v_waits || v_archived.waits;
+  end if;
+  if v_waits is not null then
+    v.waits := (
+      select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by w)
+      from unnest(v_waits) as w);
+  end if;
   if v.is_capped then
-    v.estimated_length := tocsin_internal.estimate_rows(v.relation);
+    v.estimated_length := tocsin_internal.estimate_rows(v_relation);
   end if;
   if not (v_shape ->> 'last_read_at')::boolean then
     v.unknown := array['wait', 'processing'];

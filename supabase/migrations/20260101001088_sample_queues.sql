@@ -55,6 +55,8 @@ declare
   v_length constant bigint := r.ready_count + r.delayed_count + r.in_flight_count;
   v_length_before constant bigint := p_before.ready_count + p_before.delayed_count
     + p_before.in_flight_count;
+  v_gone bigint;
+  v_deleted bigint;
   v_seconds double precision;
   v_net double precision;
   v_judged record;
@@ -73,6 +75,9 @@ begin
     s.shaped_at := p_now;
   end if;
   s.shape := r.shape;
+  s.has_archived := coalesce(r.has_archived, false);
+  s.unproven_count := coalesce(s.unproven_count, 0);
+  s.unclaimed_count := coalesce(s.unclaimed_count, 0);
   if not v_is_same then
     s.watched_since := p_now;
     s.kept_at := null;
@@ -94,14 +99,26 @@ begin
   -- what came in and what was finished since: of the three, two give the third
   s.enqueued_count := case when v_is_comparable and r.enqueued_total >= p_before.enqueued_total
     then r.enqueued_total - p_before.enqueued_total end;
-  s.finished_count := case
-    when not v_is_comparable then null
-    when r.finished_count is not null then r.finished_count
-    when not s.is_capped and not p_before.is_capped
-      and s.enqueued_count - v_length + v_length_before is not null
-      then greatest(0, s.enqueued_count - v_length + v_length_before)
-    when r.deleted_total >= p_before.deleted_total
-      then r.deleted_total - p_before.deleted_total end;
+  v_gone := s.enqueued_count - v_length + v_length_before;
+  v_deleted := r.deleted_total - p_before.deleted_total;
+  if not v_is_comparable or r.finished_count is not null then
+    s.finished_count := case when v_is_comparable then r.finished_count end;
+    s.unproven_count := 0;
+    s.unclaimed_count := 0;
+  elsif s.is_capped or p_before.is_capped or v_gone is null then
+    s.finished_count := case when v_deleted >= 0 then v_deleted + s.unclaimed_count end;
+    s.unproven_count := 0;
+    s.unclaimed_count := 0;
+  else
+    -- What came in and is not there is finished, or not committed yet; what was deleted is
+    -- finished, or was rolled back. What both say has been finished. (Statistics come a little
+    -- later: what is left over counts with the next look.)
+    v_gone := v_gone + s.unproven_count;
+    v_deleted := case when v_deleted >= 0 then v_deleted + s.unclaimed_count end;
+    s.finished_count := greatest(0, least(v_gone, v_deleted));
+    s.unproven_count := v_gone - s.finished_count;
+    s.unclaimed_count := coalesce(v_deleted - s.finished_count, 0);
+  end if;
   if s.enqueued_count is null and v_is_comparable and not s.is_capped and not p_before.is_capped
     and s.finished_count + v_length - v_length_before is not null
   then
@@ -258,7 +275,8 @@ begin
       from tocsin.queue_metrics m
       where m.kind = q.kind and m.queue_name = q.queue_name and m.sampled_at < p_now
         and m.sampled_at > p_now - interval '305 seconds' and m.sampled_at >= s.watched_since
-    ) as h on true
+    -- nothing happened to one that is idle, and it has no more than it had
+    ) as h on s.status <> 'idle'
     cross join lateral (
       select (
           select least(l.ready_count + l.delayed_count + coalesce(l.in_flight_count, 0), 10000)
@@ -291,6 +309,9 @@ begin
       v_state.is_capped := coalesce(v_state.is_capped, false);
       v_state.is_dead_letter_queue := (v.past).is_for_others;
       v_state.unknown := coalesce(v_state.unknown, '{}');
+      v_state.unproven_count := 0;
+      v_state.unclaimed_count := 0;
+      v_state.has_archived := false;
       v_state.shape := null;
       v_state.tried_at := p_now;
       v_state.problem := left(sqlerrm, 500);
