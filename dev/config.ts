@@ -21,16 +21,18 @@ const schema = z.object({
     minimum_password_length: z.number(),
     email: z.object({ enable_confirmations: z.boolean() }),
   }),
-  functions: z.record(
-    z.string(),
-    z.object({ enabled: z.boolean().default(true), verify_jwt: z.boolean().default(true) }),
-  ),
+  functions: z
+    .record(
+      z.string(),
+      z.object({ enabled: z.boolean().default(true), verify_jwt: z.boolean().default(true) }),
+    )
+    .default({}),
 });
 export type ProjectConfig = z.infer<typeof schema>;
 
-export function readProjectConfig(): ProjectConfig {
-  const file = join(repository, "supabase/config.toml");
+export function readProjectConfig(project = repository): ProjectConfig {
+  const file = join(project, "supabase/config.toml");
   const result = schema.safeParse(parse(readFileSync(file, "utf8")));
   if (result.success) return result.data;
-  throw new Error(`supabase/config.toml: ${z.prettifyError(result.error)}`);
+  throw new Error(`${file}: ${z.prettifyError(result.error)}`);
 }

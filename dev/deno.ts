@@ -30,16 +30,16 @@ export function denoEnv(): Record<string, string> {
 }
 
 /** The functions: each directory with an index.ts and a deno.json of its own; not _shared. */
-export function functionNames(): string[] {
-  return globSync("*/index.ts", { cwd: functionsDir })
+export function functionNames(directory = functionsDir): string[] {
+  return globSync("*/index.ts", { cwd: directory })
     .map((file) => basename(dirname(file)))
     .filter((name) => !name.startsWith("_"))
     .sort();
 }
 
 /** Downloads what a function imports, as its lock file says; quick when that is here already. */
-export async function cacheFunction(name: string): Promise<void> {
-  const cwd = join(functionsDir, name);
+export async function cacheFunction(name: string, directory = functionsDir): Promise<void> {
+  const cwd = join(directory, name);
   const { code, output } = await runDeno(["cache", "--quiet", "index.ts"], cwd);
   if (code === 0) return;
   throw new Error(

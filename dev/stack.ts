@@ -101,7 +101,7 @@ async function startParts(
 
   // Fetched while the database starts. Its failure is told where it is awaited.
   const names = functionNames();
-  const packages = Promise.all(names.map(cacheFunction));
+  const packages = Promise.all(names.map((name) => cacheFunction(name)));
   packages.catch(() => undefined);
   const dashboardBuilt = options.dashboard ? buildDashboard() : undefined;
   dashboardBuilt?.catch(() => undefined);

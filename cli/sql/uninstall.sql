@@ -9,6 +9,7 @@
 do $uninstall$
 declare
   v_found jsonb;
+  v_url text;
   v_users text;
   v_one record;
   v_name text;
@@ -77,7 +78,7 @@ begin
   end if;
 
   if to_regclass('tocsin_internal.installation') is not null then
-    select found_before into v_found from tocsin_internal.installation;
+    select found_before, functions_url into v_found, v_url from tocsin_internal.installation;
   end if;
 
   if to_regclass('cron.job') is not null then
@@ -126,6 +127,9 @@ begin
     loop
       perform pgmq.drop_queue(v_name);
     end loop;
+  end if;
+  if to_regclass('net.http_request_queue') is not null then
+    delete from net.http_request_queue where url = v_url || '/tocsin-notify';
   end if;
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets where name like 'tocsin\_%';

@@ -73,9 +73,9 @@ function put(folder: string, path: string, text: string | undefined): void {
   writeFileSync(file, text);
 }
 
-/** Folders that a removed file leaves empty go as well; the project's own two stay. */
+/** Folders that a removed file leaves empty go as well. */
 function removeEmptyFolders(folder: string, path: string): void {
-  if (path === "." || !path.includes("/")) return;
+  if (path === ".") return;
   const full = join(folder, path);
   if (!existsSync(full) || readdirSync(full).length > 0) return;
   rmdirSync(full);

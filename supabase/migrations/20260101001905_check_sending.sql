@@ -155,10 +155,10 @@ begin
       when v_here.functions_url is null then 'It follows from the functions url.'
       else 'select tocsin.setup(null, ''you@example.com'');' end;
 
-  select substring(d.last_error from 'supabase secrets set .*'), substring(d.last_error from
-    'The function secret \w+ is not set')
+  select 'supabase secrets set ' || name || '=…', format('The function secret %s is not set.', name)
   into v_error, v_token
   from tocsin.deliveries d
+  cross join lateral substring(d.last_error from 'The function secret (\w+) is not set') as name
   where d.last_error like 'The function secret %' and d.created_at > p_now - interval '1 day'
     and d.state <> 'delivered' and not exists (
       select from tocsin.deliveries later
@@ -166,7 +166,7 @@ begin
         and later.created_at > d.created_at)
   order by d.created_at desc limit 1;
   return query select 'function secrets', case when v_token is null then 'ok' else 'fail' end,
-    coalesce(v_token || '.', 'No delivery of the last day has missed one.'), v_error;
+    coalesce(v_token, 'No delivery of the last day has missed one.'), v_error;
 
   -- what waits for a channel that rests, or for its turn in a provider's pace, is not late
   select count(*), min(d.next_attempt_at) into v_count, v_oldest

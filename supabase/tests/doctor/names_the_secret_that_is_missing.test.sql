@@ -25,7 +25,7 @@ select is(pg_temp.said(), 'ok → No delivery of the last day has missed one.', 
 select pg_temp.deliver('pending', 'The function secret RESEND_API_KEY is not set. Run: supabase '
   'secrets set RESEND_API_KEY=re_…', now() - interval '1 minute');
 select is(pg_temp.said(), 'fail → The function secret RESEND_API_KEY is not set. → supabase '
-  'secrets set RESEND_API_KEY=re_…', 'It names the secret and the command.');
+  'secrets set RESEND_API_KEY=…', 'It names the secret and the command.');
 select pg_temp.deliver('delivered', null, now());
 select is(pg_temp.said(), 'ok → No delivery of the last day has missed one.',
   'When the next one arrives it is there.');
