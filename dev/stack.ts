@@ -129,7 +129,7 @@ async function startParts(
 
   const { inbox, receiver } = await startReceivers(options, database.ownerUrl);
   stops.push(inbox.stop, receiver.stop);
-  if (demo) await pointDemoWebhookAt(database.ownerUrl, receiver.url);
+  if (demo) await pointDemoAt(database.ownerUrl, receiver.url);
   progress(`The inbox is at ${inbox.url}, the webhook receiver at ${receiver.url}`);
 
   if (database.standIns.cron) {
@@ -252,15 +252,27 @@ async function readChannelSecrets(url: string): Promise<string[]> {
   return rows.map(({ secret }) => secret);
 }
 
-/** The demo's channel names the receiver's usual port: another one when that was taken. */
-async function pointDemoWebhookAt(databaseUrl: string, receiverUrl: string): Promise<void> {
-  await withClient(databaseUrl, (client) =>
-    client.query(
+/**
+ * The demo's channel names the receiver's usual port: another one when that was taken. The receiver
+ * takes the heartbeat, too, and the demo's channels what is wrong with Tocsin itself.
+ */
+async function pointDemoAt(databaseUrl: string, receiverUrl: string): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    await client.query(
       `update tocsin.alert_channels set url = $1
        where url like 'http://127.0.0.1:%/hooks/demo' and url <> $1`,
       [`${receiverUrl}/hooks/demo`],
-    ),
-  );
+    );
+    await client.query(
+      `update tocsin.self_watch
+       set heartbeat_url = $1, channel_id = coalesce(channel_id, (
+           select channel_id from tocsin.alert_channels where name = 'On-call inbox')),
+         fallback_channel_id = coalesce(fallback_channel_id, (
+           select channel_id from tocsin.alert_channels where name = 'Incident webhook'))
+       where heartbeat_url is distinct from $1`,
+      [`${receiverUrl}/ping`],
+    );
+  });
 }
 
 type Database = {

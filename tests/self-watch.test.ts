@@ -48,7 +48,7 @@ const nextMinute = () =>
 test("an address outside is pinged while the heart is well, and doctor says how that goes", async () => {
   assert.equal((await doctor("heartbeat"))?.status, "warn", "nobody would notice");
   await db.query("update tocsin.self_watch set heartbeat_url = $1 where true", [
-    `${stack.receiver.url}/_messages`,
+    `${stack.receiver.url}/ping`,
   ]);
   const state = "select ping_error from tocsin_internal.self_watch_state where ping_answered_at";
   await eventually(`${state} is not null and ping_error is null`);

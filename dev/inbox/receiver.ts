@@ -2,6 +2,7 @@
 // standardwebhooks package, and shows it.
 //
 //   POST /hooks/:name   takes a webhook
+//   GET  /ping          takes a heartbeat
 //   GET  /              the page
 //   GET  /_messages     everything, newest first; DELETE empties it
 //   POST /_control      {"hook": "ops", "answers": [{"status": 500, "times": 2}]}: what the next
@@ -86,6 +87,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
       if (request.method !== "POST") return problem(405, "method_not_allowed", "POST to it.");
       return await takeHook(hook, request);
     }
+    if (route === "GET /ping") return json({ status: "ok" });
     if (route === "POST /_control") return await takeControl(request);
     if (route === "GET /_messages") return json({ messages: store.entries });
     if (route === "DELETE /_messages") {
