@@ -87,15 +87,23 @@ returns table (kind tocsin.queue_kind, queue_name text, dead_letter_queue text)
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return query select 'pgmq'::tocsin.queue_kind, m.queue_name::text,
-    case m.queue_name when 'tocsin_failures' then 'tocsin_failures_dlq'
-      when 'tocsin_deliveries' then 'tocsin_deliveries_dlq' end
-  from pgmq.meta m;
-  if to_regclass('pgboss.queue') is not null then
-    return query execute
-      'select ''pgboss''::tocsin.queue_kind, q.name::text, q.dead_letter::text '
-      'from pgboss.queue q';
-  end if;
+  begin
+    return query select 'pgmq'::tocsin.queue_kind, m.queue_name::text,
+      case m.queue_name when 'tocsin_failures' then 'tocsin_failures_dlq'
+        when 'tocsin_deliveries' then 'tocsin_deliveries_dlq' end
+    from pgmq.meta m;
+  exception when undefined_table or undefined_column or insufficient_privilege then
+    null; -- the one is not there, or not for us to see: then there is the other
+  end;
+  begin
+    if to_regclass('pgboss.queue') is not null then
+      return query execute
+        'select ''pgboss''::tocsin.queue_kind, q.name::text, q.dead_letter::text '
+        'from pgboss.queue q';
+    end if;
+  exception when undefined_table or undefined_column or insufficient_privilege then
+    null;
+  end;
 end
 $$;
 
@@ -110,8 +118,12 @@ declare
   v_present text[];
   v_known text[];
 begin
-  select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_present
-  from tocsin_internal.present_queues();
+  begin
+    select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_present
+    from tocsin_internal.present_queues();
+  exception when lock_not_available then
+    return; -- an upgrade is going on: there are those that are known
+  end;
   select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_known
   from tocsin.queues where found_at is not null and dropped_at is null;
   if v_present is not distinct from v_known then
