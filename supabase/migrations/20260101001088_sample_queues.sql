@@ -171,7 +171,9 @@ begin
   s.poison_count := r.poison_count;
   s.unknown := coalesce(r.unknown, '{}');
   s.unknown_because := r.unknown_because;
-  if s.failed_count is null and p_queue.dead_letter_queue is null and p_queue.kind = 'pgmq' then
+  if p_queue.kind = 'pgmq' and p_queue.dead_letter_queue is null
+    and not coalesce(s.is_dead_letter_queue, false)
+  then
     s.unknown := s.unknown || array['error_rate', 'dead_letters'];
     s.unknown_because := concat_ws(' ', s.unknown_because,
       'It names no dead-letter queue: pgmq itself does not know what failed.');
