@@ -148,10 +148,14 @@ begin
     where v_found -> 'extensions' is not null and not v_found -> 'extensions' ? e.extname
       and not exists (
         select from pg_catalog.pg_proc p
-        where p.prosrc ~ ('\m' || u.schema || '\.') and not exists (
-          select from pg_catalog.pg_depend d
-          where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid
-            and d.deptype = 'e'))
+        where p.prosrc ~ ('\m' || u.schema || '\.')
+          and not exists (
+            select from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid
+              and d.deptype = 'e')
+          -- the platform's function for webhooks is there before there are any
+          and not (p.pronamespace = to_regnamespace('supabase_functions') and not exists (
+            select from pg_catalog.pg_trigger where tgfoid = p.oid)))
   loop
     declare
       v_is_used boolean;

@@ -81,7 +81,8 @@ export function readSequences(url: string): Promise<Sequences> {
     const { rows } = await client.query<Sequences[number]>(
       `select format('%I.%I', schemaname, sequencename) as name,
          coalesce(last_value, start_value) as value, last_value is not null as "isCalled"
-       from pg_sequences`,
+       from pg_sequences
+       where has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'update')`,
     );
     return rows;
   });
