@@ -8,7 +8,7 @@ import { repository } from "./paths.ts";
 
 const bootstrapDir = join(repository, "dev/supabase");
 export const migrationsDir = join(repository, "supabase/migrations");
-export const seedFile = join(repository, "supabase/seed.sql");
+const seedDir = join(repository, "supabase");
 
 /** Opens one connection, does the work, closes it. */
 export async function withClient<Result>(
@@ -56,6 +56,14 @@ export function migrationFiles(dir = migrationsDir): string[] {
  */
 export async function applyMigrations(ownerUrl: string, files = migrationFiles()): Promise<void> {
   for (const file of files) await runFile(ownerUrl, file);
+}
+
+/** The demo's tables and settings, as `supabase db reset` makes them; with its past or without. */
+export async function seed(ownerUrl: string, { history }: { history: boolean }): Promise<void> {
+  const others = readdirSync(join(seedDir, "seeds")).sort();
+  for (const file of ["seed.sql", ...others.map((name) => join("seeds", name))]) {
+    await runFile(ownerUrl, join(seedDir, file), { "demo.history": history ? "on" : "off" });
+  }
 }
 
 /**

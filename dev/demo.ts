@@ -83,6 +83,7 @@ async function runWorkflow(
     [definition.project_id, definition.id],
   );
   const runId = rows[0]?.id ?? "";
+  const job = await takeJob(pool, runId);
   const say = async (type: string, payload: object): Promise<void> => {
     await pool.query(
       `insert into public.workflow_events (run_id, type, payload) values ($1, $2, $3)`,
@@ -96,8 +97,9 @@ async function runWorkflow(
     await say("step_started", { node });
     if (failing?.id === id) {
       const error = pick(errors ?? [""]);
-      if (ending === "step fails") return failStep(say, node, error, signal);
-      return failRun(pool, runId, error);
+      if (ending === "step fails") await failStep(say, node, error, signal);
+      else await failRun(pool, runId, error);
+      return giveUpJob(pool, job, error);
     }
     await pause(300, signal);
     if (type === "http") await say("http_attempted", { node, attempt: 1, status: 200 });
@@ -105,6 +107,27 @@ async function runWorkflow(
   }
   await say("run_completed", {});
   await setStatus(pool, runId, "succeeded");
+  await pool.query("select pgmq.archive('workflow_jobs', $1::bigint)", [job]);
+}
+
+/** What the engine asks its workers to do goes through a queue; one of them takes it at once. */
+async function takeJob(pool: pg.Pool, runId: string): Promise<string | undefined> {
+  await pool.query("select pgmq.send('workflow_jobs', jsonb_build_object('run_id', $1::text))", [
+    runId,
+  ]);
+  const { rows } = await pool.query<{ id: string }>(
+    "select msg_id::text as id from pgmq.read('workflow_jobs', 60, 1)",
+  );
+  return rows[0]?.id;
+}
+
+async function giveUpJob(pool: pg.Pool, job: string | undefined, error: string): Promise<void> {
+  await pool.query(
+    `select pgmq.send('workflow_jobs_dlq', jsonb_build_object('error', $2::text, 'message', message))
+     from pgmq.q_workflow_jobs where msg_id = $1::bigint`,
+    [job, error],
+  );
+  await pool.query("select pgmq.archive('workflow_jobs', $1::bigint)", [job]);
 }
 
 /** All attempts of a step, sooner after each other than in real life; the run stays `running`. */

@@ -9,7 +9,7 @@ import { pushMigrations } from "./cli.ts";
 import { readProjectConfig } from "./config.ts";
 import { startCron } from "./cron.ts";
 import { buildDashboard, serveDashboard } from "./dashboard.ts";
-import { prepareAuth, runFile, seedFile, withClient } from "./database.ts";
+import { prepareAuth, seed, withClient } from "./database.ts";
 import { startDemo } from "./demo.ts";
 import { cacheFunction, functionNames } from "./deno.ts";
 import { inspectForeignDatabase } from "./foreign-database.ts";
@@ -124,7 +124,7 @@ async function startParts(
   // At each start: it adds what is missing, the partitions of new months for one.
   if (demo) {
     if (options.history) progress("Making the demo's tables and, at the first start, its past");
-    await runFile(database.ownerUrl, seedFile, { "demo.history": options.history ? "on" : "off" });
+    await seed(database.ownerUrl, { history: options.history ?? false });
   }
 
   const { inbox, receiver } = await startReceivers(options, database.ownerUrl);

@@ -270,10 +270,13 @@ $before_settings$;
 
 -- A setting of each kind. What is left out has the kind's default.
 insert into tocsin.alert_settings (setting_id, name, kind, project_id, workflow_id, parameters,
-  severity, for_duration, keep_firing_for)
+  severity, for_duration, keep_firing_for, evaluation_interval)
 select ('bbbbbbbb-0000-4000-8000-' || lpad(place::text, 12, '0'))::uuid, name, kind,
   w.project_id::text, w.id::text, parameters::jsonb, severity::tocsin.severity, pending::interval,
-  kept::interval
+  kept::interval,
+  -- what looks at hours need not look each minute
+  case when kind in ('failure_rate', 'failure_count') then interval '1 minute'
+    else interval '5 minutes' end
 from (values
   (1, 'Every failed run', 'run_failed', null, '{}', 'high', '0', '0'),
   (2, 'Failure rate over 10 %', 'failure_rate', null,

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { z } from "zod";
 import { pushMigrations, runSupabase } from "../dev/cli.ts";
-import { migrationFiles, runFile, seedFile } from "../dev/database.ts";
+import { migrationFiles, seed } from "../dev/database.ts";
 import { startTestDatabase, type TestDatabase } from "../dev/test/database.ts";
 
 const server = await startTestDatabase();
@@ -71,7 +71,7 @@ const advice = z.array(
 
 test("Supabase's advisors find nothing in Tocsin's schemas but indexes not used yet", async () => {
   const db = await server.clone();
-  await runFile(db.url(), seedFile);
+  await seed(db.url(), { history: false });
   await db.superuser(
     `alter database ${db.name} set pgrst.db_schemas = 'public, graphql_public, tocsin'`,
   );
