@@ -46,17 +46,16 @@ create function tocsin_internal.measure_heart(p_now timestamptz)
 returns table (metric text, of text, value double precision)
 language sql stable set search_path = ''
 as $$
-  with last as (
-    select max(last_beat_at) as at from tocsin_internal.beats
-    where minute_at >= p_now - interval '35 days'
+  with last as materialized (
+    select b.last_beat_at as at, tocsin_internal.late_beats(b.last_beat_at, p_now) as missing
+    from tocsin_internal.beats b order by b.minute_at desc limit 1
   )
   select 'heart_age', '', extract(epoch from p_now - l.at) from last l
   union all
   -- what should have come since the last one counts already
   select 'heart_on_time_30d', '', sum(b.on_time_count)::double precision / nullif(
-    sum(b.on_time_count + b.late_count)
-      + coalesce(min(tocsin_internal.late_beats(l.at, p_now)), 0), 0)
-  from tocsin_internal.beats b cross join last l
+    sum(b.on_time_count + b.late_count) + (select missing from last), 0)
+  from tocsin_internal.beats b
   where b.minute_at > p_now - interval '30 days'
   union all
   select 'heart_beat_duration_1h', '',
@@ -151,25 +150,26 @@ as $$
       and l.what = 'failure'
     order by l.decided_at desc limit 10000
   ),
-  ended as materialized (
-    select d.state, d.channel_kind, extract(epoch from d.delivered_at - d.created_at) as seconds,
-      row_number() over (order by d.created_at desc) as place
-    from tocsin.deliveries d
+  delivered as materialized (
+    select extract(epoch from d.delivered_at - d.created_at) as seconds from tocsin.deliveries d
     where d.created_at > p_now - interval '24 hours' and d.created_at <= p_now
-      and d.state in ('delivered', 'dead')
+      and d.state = 'delivered'
+    order by d.created_at desc limit 10000
   )
   select 'detection_latency_24h', s.name, (
     select percentile_cont(s.share) within group (order by greatest(0, d.seconds)) from decided d)
   from (values ('p50', 0.5), ('p95', 0.95), ('p99', 0.99)) as s (name, share)
   union all
   select 'delivery_latency_24h', s.name, (
-    select percentile_cont(s.share) within group (order by e.seconds) from ended e
-    where e.state = 'delivered' and e.place <= 10000)
+    select percentile_cont(s.share) within group (order by d.seconds) from delivered d)
   from (values ('p50', 0.5), ('p95', 0.95), ('p99', 0.99)) as s (name, share)
   union all
-  select 'delivery_success_24h', coalesce(e.channel_kind::text, ''),
-    count(*) filter (where e.state = 'delivered') / nullif(count(*), 0)::double precision
-  from ended e group by rollup (e.channel_kind)
+  select 'delivery_success_24h', coalesce(d.channel_kind::text, ''),
+    count(*) filter (where d.state = 'delivered') / nullif(count(*), 0)::double precision
+  from tocsin.deliveries d
+  where d.created_at > p_now - interval '24 hours' and d.created_at <= p_now
+    and d.state in ('delivered', 'dead')
+  group by rollup (d.channel_kind)
 $$;
 
 comment on function tocsin_internal.measure_telling(timestamptz) is
