@@ -140,7 +140,7 @@ declare
   v_key text;
 begin
   -- what else people set
-  for v_table, v_key in values ('forwarders', 'forwarder'), ('queues', 'kind,queue_name'),
+  for v_table, v_key in values ('forwarders', 'forwarder'),
     ('redaction_rules', 'rule_id'), ('send_paces', 'kind')
   loop
     execute format('create trigger %I after insert or update or delete on tocsin.%I '
@@ -149,6 +149,23 @@ begin
   end loop;
 end
 $triggers$;
+
+-- of queues what people say of them, not what the heart finds
+create trigger queues_audit after delete on tocsin.queues
+  for each row execute function tocsin_internal.note_change('kind,queue_name');
+create trigger queues_audit_of_new_ones after insert on tocsin.queues
+  for each row when (new.found_at is null)
+  execute function tocsin_internal.note_change('kind,queue_name');
+create trigger queues_audit_of_changes after update on tocsin.queues
+  for each row when (
+    (old.project_id, old.sample_interval, old.is_ignored, old.dead_letter_queue,
+      old.dead_letter_payload, old.slow_after, old.stalled_after, old.backing_up_over,
+      old.poison_reads)
+    is distinct from
+    (new.project_id, new.sample_interval, new.is_ignored, new.dead_letter_queue,
+      new.dead_letter_payload, new.slow_after, new.stalled_after, new.backing_up_over,
+      new.poison_reads)
+  ) execute function tocsin_internal.note_change('kind,queue_name');
 
 create function tocsin_internal.prune_troubles(p_now timestamptz, p_limit int) returns bigint
 language sql set search_path = ''

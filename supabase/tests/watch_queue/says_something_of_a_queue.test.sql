@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(10);
+select plan(11);
 
 select results_eq($$select kind::text, queue_name, project_id, sample_interval, is_ignored,
     dead_letter_queue, found_at is null
@@ -33,6 +33,18 @@ select throws_ok(
   'TC092', null, 'or a queue that were its own dead-letter queue, is refused.');
 select is((select dead_letter_queue from tocsin.queues where kind = 'pgmq'
   and queue_name = 'emails'), null, 'and changes nothing.');
+select tocsin_internal.sample_queues(now());
+select results_eq($$select record_id, project_id, before, after from tocsin.configuration_changes
+  where record = 'queues' and action = 'update' order by change_id$$, $$values
+  ('pgmq/emails', 'p', '{"project_id": "", "sample_interval": "00:00:10",
+    "dead_letter_queue": null}'::jsonb, '{"project_id": "p", "sample_interval": "00:00:30",
+    "dead_letter_queue": "emails_dead"}'::jsonb),
+  ('pgmq/emails', 'p', '{"sample_interval": "00:00:30", "dead_letter_queue": "emails_dead",
+    "poison_reads": 5}', '{"sample_interval": "00:00:10", "dead_letter_queue": null,
+    "poison_reads": 3}'),
+  ('pgboss/emails', '', '{"slow_after": "00:01:00", "stalled_after": "00:02:00",
+    "backing_up_over": 100}', '{"slow_after": "00:00:05", "stalled_after": "01:00:00",
+    "backing_up_over": 7}')$$, 'It is kept what was said, not what the heart found.');
 
 select * from finish();
 rollback;
