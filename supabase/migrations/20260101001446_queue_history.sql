@@ -211,13 +211,16 @@ begin
     raise exception 'There are no buckets of % for that range', p_bucket using errcode = 'TC093',
       hint = 'Take 10 seconds to 31 days, and no more than 5,000 of them.';
   end if;
-  v_by_hour := p_from < v_kept_from;
   if v_bucket is null then
     select b into v_bucket from unnest(array['10 seconds', '30 seconds', '1 minute', '5 minutes',
       '15 minutes', '1 hour', '6 hours', '1 day', '7 days']::interval[]) as b
-    where (p_to - p_from) / 240 <= b order by b limit 1;
+    where (p_to - p_from) / 240 <= b
+      -- the samples of all queues are many
+      and (p_queue_name is not null or p_to - p_from <= interval '6 hours' or b >= '1 hour')
+    order by b limit 1;
     v_bucket := coalesce(v_bucket, '7 days');
   end if;
+  v_by_hour := p_from < v_kept_from or extract(epoch from v_bucket) % 3600 = 0;
   if v_by_hour then
     -- whole hours, the next longer ones
     v_bucket := make_interval(hours => ceil(extract(epoch from v_bucket) / 3600)::int);
@@ -278,8 +281,9 @@ $$;
 
 comment on function tocsin.queue_metrics_history(timestamptz, timestamptz, interval, text, text,
   text, timestamptz) is
-  'The samples of queues in buckets: p_bucket, or about 240 of them; whole hours where the range '
-  'begins before the samples that are kept. A bucket without a sample has no row. Raises TC093.';
+  'The samples of queues in buckets: p_bucket, or up to 240 of them; whole hours where the range '
+  'begins before the samples that are kept, and of all queues over more than 6 hours. Buckets of '
+  'hours begin with the hour of p_from. One without a sample has no row. Raises TC093.';
 
 revoke all on tocsin.queue_hours from public, anon, authenticated, service_role;
 grant select on tocsin.queue_hours to authenticated, service_role;

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(11);
+select plan(12);
 
 -- ten days of one sample a minute: one message in and out each second, 5 ready, 50 at noon
 insert into tocsin.queues (queue_name, project_id, found_at)
@@ -22,7 +22,10 @@ select results_eq($$select bucket_at, round(ready_count_avg), ready_count_max, e
     1::double precision, 0.1::double precision, 2::double precision, 'healthy', 2::bigint),
   ('2031-05-10 12:00Z', 50, 50, 120, 1, 0.1, 2, 'slow', 2)$$, 'Samples in buckets.');
 select is((select count(*) from tocsin.queue_metrics_history('2031-05-10Z', '2031-05-11Z',
-  p_now => '2031-05-11Z')), 96::bigint, 'About 200 buckets of their own accord: of 15 minutes.');
+  p_queue_name => 'emails', p_now => '2031-05-11Z')), 96::bigint,
+  'Up to 240 buckets of their own accord: of 15 minutes,');
+select is((select count(*) from tocsin.queue_metrics_history('2031-05-10Z', '2031-05-11Z',
+  p_now => '2031-05-11Z')), 24::bigint, 'or of an hour for all queues.');
 
 select tocsin_internal.sum_queues('2031-05-11 00:07Z', 10000);
 select is((select count(*) from tocsin.queue_hours), 240::bigint, 'Hours are made of samples,');
