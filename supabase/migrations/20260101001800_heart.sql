@@ -10,10 +10,11 @@
 create function tocsin_internal.stage_names() returns text[]
 language sql immutable set search_path = ''
 as $$
-  select array['roll_up', 'backfill', 'claim_failures', 'ingest', 'find_long_runs', 'watch_cron',
-    'watch_webhooks', 'ingest_reports', 'sample_queues', 'evaluate', 'close_windows', 'remind',
-    'watch_itself', 'queue_deliveries', 'ring_doorbell', 'look_up_names',
-    'accept_invited_operators', 'note_beat']
+  -- samples first: whatever the others take, they come when they are due
+  select array['sample_queues', 'roll_up', 'backfill', 'claim_failures', 'ingest',
+    'find_long_runs', 'watch_cron', 'watch_webhooks', 'ingest_reports', 'evaluate',
+    'close_windows', 'remind', 'watch_itself', 'queue_deliveries', 'ring_doorbell',
+    'look_up_names', 'accept_invited_operators', 'note_beat']
 $$;
 
 comment on function tocsin_internal.stage_names() is 'The stages of the heart, in order.';

@@ -4,6 +4,7 @@ set local search_path = public, extensions;
 select plan(1);
 
 select is(tocsin_internal.beat_command(),
+  'select tocsin_internal.run_stage(''sample_queues''); commit; '
   'select tocsin_internal.run_stage(''roll_up''); commit; '
   'select tocsin_internal.run_stage(''backfill''); commit; '
   'select tocsin_internal.run_stage(''claim_failures''); commit; '
@@ -12,7 +13,6 @@ select is(tocsin_internal.beat_command(),
   'select tocsin_internal.run_stage(''watch_cron''); commit; '
   'select tocsin_internal.run_stage(''watch_webhooks''); commit; '
   'select tocsin_internal.run_stage(''ingest_reports''); commit; '
-  'select tocsin_internal.run_stage(''sample_queues''); commit; '
   'select tocsin_internal.run_stage(''evaluate''); commit; '
   'select tocsin_internal.run_stage(''close_windows''); commit; '
   'select tocsin_internal.run_stage(''remind''); commit; '

@@ -13,9 +13,10 @@ values ('00000000-0000-4000-8000-0000000000ff', 'ada@example.com', now());
 create temp table beat as select * from tocsin_internal.tick('2026-03-04 10:00Z');
 
 select results_eq($$select stage, handled from beat$$, $$
-  values ('roll_up', 1::bigint), ('backfill', 0), ('claim_failures', null), ('ingest', 0),
+  values ('sample_queues', 4::bigint), ('roll_up', 1),
+    ('backfill', 0), ('claim_failures', null), ('ingest', 0),
     ('find_long_runs', 0), ('watch_cron', 0), ('watch_webhooks', 0), ('ingest_reports', 0),
-    ('sample_queues', 4), ('evaluate', 0),
+    ('evaluate', 0),
     ('close_windows', 0), ('remind', 0), ('watch_itself', 0),
     ('queue_deliveries', 0), ('ring_doorbell', 0), ('look_up_names', 0),
     ('accept_invited_operators', 1), ('note_beat', 1)
