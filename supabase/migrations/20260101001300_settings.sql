@@ -34,6 +34,7 @@ create table tocsin.alert_settings (
   throttle_window interval not null default '5 minutes',
   repeat_interval interval not null default '4 hours',
   template text,
+  labels jsonb not null default '{}',
   is_enabled boolean not null default true,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
@@ -50,6 +51,8 @@ create table tocsin.alert_settings (
     check (for_duration between interval '0' and interval '7 days'),
   constraint keep_firing_for_is_up_to_a_week
     check (keep_firing_for between interval '0' and interval '7 days'),
+  constraint labels_are_texts_by_name check (jsonb_typeof(labels) = 'object'
+      and not labels @? '$.* ? (@.type() != "string")' and length(labels::text) <= 2000),
   constraint group_wait_is_up_to_an_hour
     check (group_wait between interval '0' and interval '1 hour'),
   constraint repeat_interval_is_zero_or_a_minute_to_a_month
@@ -104,6 +107,8 @@ comment on column tocsin.alert_settings.repeat_interval is
 comment on column tocsin.alert_settings.template is
   'What it says instead of the usual text, with {{placeholders}} from '
   'tocsin.template_placeholders(); the first line is the headline. Null: the usual text.';
+comment on column tocsin.alert_settings.labels is
+  'Words of your own by which routes find it: {"team": "billing"}.';
 comment on column tocsin.alert_settings.is_enabled is 'Off: matches nothing.';
 comment on column tocsin.alert_settings.created_at is 'When it was made.';
 comment on column tocsin.alert_settings.updated_at is 'When it was last changed.';
@@ -179,8 +184,11 @@ create table tocsin.workflow_settings (
   workflow_id text not null,
   criticality tocsin.criticality not null default 'normal',
   max_duration interval,
+  labels jsonb not null default '{}',
   updated_at timestamptz not null default clock_timestamp(),
   primary key (project_id, workflow_id),
+  constraint labels_are_texts_by_name check (jsonb_typeof(labels) = 'object'
+      and not labels @? '$.* ? (@.type() != "string")' and length(labels::text) <= 2000),
   constraint max_duration_is_a_minute_to_a_month
     check (max_duration between interval '1 minute' and interval '30 days')
 );
@@ -194,6 +202,8 @@ comment on column tocsin.workflow_settings.criticality is
 comment on column tocsin.workflow_settings.max_duration is
   'How long a run of it may run before it is stuck. Null: as long as its source and each setting '
   'of the kind run_stuck say.';
+comment on column tocsin.workflow_settings.labels is
+  'Words of your own by which routes find what is about it: {"team": "billing"}.';
 comment on column tocsin.workflow_settings.updated_at is 'When it was last changed.';
 
 create trigger workflow_settings_touch before update

@@ -15,10 +15,13 @@ create table tocsin.alert_routes (
   kind text references tocsin.alert_kinds (kind) on update cascade on delete cascade,
   min_severity tocsin.severity not null default 'low',
   workflow_pattern text not null default '*',
+  labels jsonb not null default '{}',
   is_enabled boolean not null default true,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   constraint a_route_has_a_name check (name ~ '\S' and length(name) <= 100),
+  constraint labels_are_texts_by_name check (jsonb_typeof(labels) = 'object'
+      and not labels @? '$.* ? (@.type() != "string")' and length(labels::text) <= 2000),
   constraint a_pattern_is_short check (length(workflow_pattern) between 1 and 200)
 );
 
@@ -38,6 +41,9 @@ comment on column tocsin.alert_routes.kind is 'What a setting of this kind tells
 comment on column tocsin.alert_routes.min_severity is 'What is at least so severe.';
 comment on column tocsin.alert_routes.workflow_pattern is
   'What is about these workflows: import-* or a name; * stands for any text.';
+comment on column tocsin.alert_routes.labels is
+  'What has all of these labels, from its workflow or its setting (which goes before): {"team": '
+  '"billing"}.';
 comment on column tocsin.alert_routes.is_enabled is 'Off: adds nothing.';
 comment on column tocsin.alert_routes.created_at is 'When it was made.';
 comment on column tocsin.alert_routes.updated_at is 'When it was last changed.';
@@ -69,22 +75,27 @@ create trigger alert_routes_touch before update on tocsin.alert_routes
 
 create function tocsin_internal.matches_route(
   p_route tocsin.alert_routes, p_setting tocsin.alert_settings, p_severity tocsin.severity,
-  p_workflow_id text
+  p_target tocsin_internal.target
 ) returns boolean
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 begin
   return p_route.is_enabled
     and (p_route.project_id is null or p_route.project_id = p_setting.project_id)
     and (p_route.kind is null or p_route.kind = p_setting.kind)
     and p_severity >= p_route.min_severity
-    and (p_route.workflow_pattern = '*'
-      or p_workflow_id like tocsin_internal.like_pattern(p_route.workflow_pattern));
+    and (p_route.workflow_pattern = '*' or (p_target).workflow_id
+      like tocsin_internal.like_pattern(p_route.workflow_pattern))
+    and (p_route.labels = '{}' or p_route.labels <@ (coalesce((
+      select w.labels from tocsin.workflow_settings w
+      where w.project_id = (p_target).project_id and w.workflow_id = (p_target).workflow_id), '{}')
+      || p_setting.labels));
 end
 $$;
 
 comment on function tocsin_internal.matches_route(tocsin.alert_routes, tocsin.alert_settings,
-  tocsin.severity, text) is 'Whether the route adds its channel to what the setting tells.';
+  tocsin.severity, tocsin_internal.target) is
+  'Whether the route adds its channel to what the setting tells of a workflow.';
 
 -- Row-level security and privileges ---------------------------------------------------------------
 

@@ -128,7 +128,8 @@ begin
         v_silence.reason);
     elsif not p_has_channel and not exists (
       select from unnest(p_routes) as t
-      where tocsin_internal.matches_route(t, p_setting, o.severity, o.workflow_id))
+      where tocsin_internal.matches_route(t, p_setting, o.severity,
+        row(o.project_id, o.workflow_id)::tocsin_internal.target))
     then
       r.decision := 'no_channel';
       r.reason := 'The setting has no channel that is on.';

@@ -73,7 +73,7 @@ comment on function tocsin_internal.own_channels(uuid) is
 
 create function tocsin_internal.channels_for(
   p_own uuid[], p_routes tocsin.alert_routes[], p_setting tocsin.alert_settings,
-  p_severity tocsin.severity, p_workflow_ids text[], p_alert_ids uuid[]
+  p_severity tocsin.severity, p_targets tocsin_internal.target[], p_alert_ids uuid[]
 ) returns uuid[]
 language plpgsql stable set search_path = ''
 as $$
@@ -84,8 +84,8 @@ begin
     v_channels := v_channels || array(
       select r.channel_id from unnest(p_routes) as r
       where exists (
-        select from unnest(p_workflow_ids) as w
-        where tocsin_internal.matches_route(r, p_setting, p_severity, w)));
+        select from unnest(p_targets) as t
+        where tocsin_internal.matches_route(r, p_setting, p_severity, t)));
   end if;
   -- whom an alert was escalated to hears how it ends
   if array_remove(p_alert_ids, null) <> '{}' then
@@ -99,7 +99,7 @@ end
 $$;
 
 comment on function tocsin_internal.channels_for(uuid[], tocsin.alert_routes[],
-  tocsin.alert_settings, tocsin.severity, text[], uuid[]) is
+  tocsin.alert_settings, tocsin.severity, tocsin_internal.target[], uuid[]) is
   'The channels that a notification goes to: those of the setting, those that routes add, and '
   'those to which one of the alerts was escalated.';
 
@@ -279,7 +279,7 @@ begin
     case when (n.o).what = 'escalated' then tocsin_internal.escalation_channels(
         (select a from tocsin.alerts a where a.alert_id = (n.o).alert_id), p_now)
       else tocsin_internal.channels_for(v_own, v_routes, p_setting, (n.o).severity,
-        array[(n.o).workflow_id],
+        array[row((n.o).project_id, (n.o).workflow_id)::tocsin_internal.target],
         case when (n.o).what <> 'failure' then array[(n.o).alert_id] end) end, p_now)
   from (
     select u.notification_id, p_occurrences[u.place] as o

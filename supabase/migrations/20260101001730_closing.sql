@@ -9,7 +9,7 @@ language sql stable set search_path = ''
 as $$
   select tocsin_internal.channels_for(tocsin_internal.own_channels(p_setting.setting_id),
     tocsin_internal.routes_for(p_setting), p_setting, p_severity,
-    array_agg(distinct l.workflow_id),
+    array_agg(distinct row(l.project_id, l.workflow_id)::tocsin_internal.target),
     array_agg(distinct l.alert_id) filter (where l.what <> 'failure'))
   from tocsin.alert_logs l where l.notification_id = p_notification_id
 $$;

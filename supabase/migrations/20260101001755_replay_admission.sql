@@ -7,7 +7,7 @@ create function tocsin_internal.replay_admission(
   p_until timestamptz default null
 ) returns table (at timestamptz, what text, decision tocsin.decision, reason text, purpose text,
   title text, event_id uuid, notification_id uuid, alert_id uuid, severity tocsin.severity,
-  workflow_id text)
+  target tocsin_internal.target)
 language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
@@ -104,7 +104,7 @@ begin
           notification_id := v_end.notification_id;
           alert_id := null;
           severity := v_end.severity;
-          workflow_id := null;
+          target := null;
           return next;
         end if;
       end loop;
@@ -213,7 +213,7 @@ begin
           notification_id := d.notification_id;
           alert_id := o.alert_id;
           severity := o.severity;
-          workflow_id := o.workflow_id;
+          target := row(o.project_id, o.workflow_id)::tocsin_internal.target;
           return next;
         end loop;
       end loop;

@@ -50,13 +50,13 @@ comment on function tocsin_internal.is_night(timestamptz, text) is
 
 create function tocsin_internal.channels_of(
   p_setting tocsin.alert_settings, p_own uuid[], p_routes tocsin.alert_routes[],
-  p_severity tocsin.severity, p_workflow_ids text[], p_after interval
+  p_severity tocsin.severity, p_targets tocsin_internal.target[], p_after interval
 ) returns jsonb
 language sql stable set search_path = ''
 as $$
   select coalesce(jsonb_agg(c.name order by c.name), '[]') from tocsin.alert_channels c
   where c.channel_id = any (case when p_after is null then tocsin_internal.channels_for(p_own,
-      p_routes, p_setting, p_severity, p_workflow_ids, null)
+      p_routes, p_setting, p_severity, p_targets, null)
     else array(
       -- an escalation names its own
       select sc.channel_id from tocsin.alert_setting_channels sc
@@ -64,7 +64,7 @@ as $$
 $$;
 
 comment on function tocsin_internal.channels_of(tocsin.alert_settings, uuid[],
-  tocsin.alert_routes[], tocsin.severity, text[], interval) is
+  tocsin.alert_routes[], tocsin.severity, tocsin_internal.target[], interval) is
   'The names of the channels that a notification would go to, those that the caller may see; '
   'p_after: of an escalation after so long.';
 
@@ -135,7 +135,7 @@ begin
   ),
   told as materialized (
     select t.place, t.at, t.purpose, t.title, max(d.severity) as severity,
-      array_agg(distinct d.workflow_id) as workflow_ids,
+      array_agg(distinct d.target) as targets,
       array_remove(array_agg(distinct d.alert_id), null) as alert_ids
     from replayed t
     left join replayed d on d.notification_id = t.notification_id and d.event_id is not null
@@ -144,7 +144,7 @@ begin
   sent as materialized (
     select t.*, jsonb_build_object('at', t.at, 'purpose', t.purpose, 'title', t.title,
       'severity', t.severity, 'channels', tocsin_internal.channels_of(v_setting, o.own, o.routes,
-        t.severity, t.workflow_ids, case t.purpose when 'escalation' then (
+        t.severity, t.targets, case t.purpose when 'escalation' then (
           select max(sc.after_interval) from tocsin.alert_setting_channels sc, alert a
           where sc.setting_id = v_setting.setting_id and a.alert_id = t.alert_ids[1]
             and sc.after_interval <= t.at - ((a.began).occurrence).at) end)) as notification
@@ -239,11 +239,11 @@ grant execute on function
   tocsin_internal.transitions_of(tocsin.alert_settings, timestamptz, timestamptz, timestamptz),
   tocsin_internal.backtest_step(tocsin.alert_settings, timestamptz, timestamptz),
   tocsin_internal.channels_of(tocsin.alert_settings, uuid[], tocsin.alert_routes[],
-    tocsin.severity, text[], interval),
+    tocsin.severity, tocsin_internal.target[], interval),
   tocsin_internal.own_channels(uuid),
   tocsin_internal.routes_for(tocsin.alert_settings),
   tocsin_internal.channels_for(uuid[], tocsin.alert_routes[], tocsin.alert_settings,
-    tocsin.severity, text[], uuid[]),
+    tocsin.severity, tocsin_internal.target[], uuid[]),
   tocsin_internal.say_backtest(jsonb),
   tocsin_internal.was_settled(tocsin_internal.occurrence, timestamptz),
   tocsin_internal.replay_beginning(tocsin.alert_settings, tocsin_internal.replayed_alert[],
@@ -263,7 +263,7 @@ grant execute on function
   tocsin_internal.matches_silence(tocsin.silences, tocsin.alert_settings,
     tocsin_internal.occurrence, timestamptz),
   tocsin_internal.matches_route(tocsin.alert_routes, tocsin.alert_settings, tocsin.severity,
-    text),
+    tocsin_internal.target),
   tocsin_internal.like_pattern(text),
   tocsin_internal.say_time(timestamptz),
   tocsin_internal.admit(tocsin.alert_settings, tocsin_internal.throttle_windows,

@@ -51,6 +51,9 @@ const fields = {
   throttle_window: span,
   repeat_interval: span,
   template: text(4_000).nullable(),
+  labels: z.record(z.string(), z.string(), {
+    error: 'An object of texts, such as {"team": "billing"}.',
+  }),
   is_enabled: flag,
   updated_at: z.iso.datetime({ offset: true, error: "A time, as it was read." }),
   channels: z
@@ -111,6 +114,7 @@ export const setting = z.object({
   throttle_window: z.string(),
   repeat_interval: z.string(),
   template: maybeText,
+  labels: z.record(z.string(), z.string()),
   is_enabled: z.boolean(),
   created_at: z.string(),
   updated_at: z.string(),

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(11);
 
 insert into tocsin.alert_channels (name, kind, recipients, project_id) values
   ('team', 'email', '{a@b.test}', 'p'), ('pager', 'email', '{a@b.test}', 'p'),
@@ -57,6 +57,33 @@ select is((
   select decision::text from tocsin.alert_logs
   where setting_name = 'nobody''s' and decided_at = '2026-03-04 10:03Z'
 ), 'no_channel', 'When none does, that is said.');
+-- by labels of the workflow and of the setting
+insert into tocsin.workflow_settings (project_id, workflow_id, labels) values
+  ('p', 'bills', '{"team": "billing", "tier": "1"}'), ('q', 'w', '{"team": "billing"}');
+update tocsin.alert_routes set is_enabled = false where true;
+insert into tocsin.alert_routes (name, project_id, channel_id, labels)
+select 'billing', project_id, channel_id, '{"team": "billing"}' from tocsin.alert_channels
+where name = 'pager';
+select pg_temp.fail('2026-03-04 11:00Z', 'bills', 'low'), pg_temp.fail('2026-03-04 11:01Z', 'w',
+  'low');
+select is(pg_temp.told('team''s', '2026-03-04 11:00Z'), 'pager, team',
+  'A route finds a workflow by its label;');
+select is(pg_temp.told('team''s', '2026-03-04 11:01Z'), 'team',
+  'not another, nor one of that name in another project.');
+update tocsin.alert_settings set labels = '{"team": "billing"}' where name = 'nobody''s';
+update tocsin.alert_settings set labels = '{"team": "shop"}' where name = 'team''s';
+select pg_temp.fail('2026-03-04 11:02Z', 'bills', 'low'), pg_temp.fail('2026-03-04 11:03Z', 'w',
+  'low');
+select is(pg_temp.told('team''s', '2026-03-04 11:02Z') || '; '
+  || pg_temp.told('nobody''s', '2026-03-04 11:03Z'), 'team; pager',
+  'A setting has labels as well, and they go before the workflow''s.');
+update tocsin.alert_routes set labels = '{"team": "billing", "tier": "2"}' where name = 'billing';
+select pg_temp.fail('2026-03-04 11:04Z', 'bills', 'low');
+select is(pg_temp.told('nobody''s', '2026-03-04 11:04Z'), '',
+  'All labels of a route have to match.');
+select throws_ok($$update tocsin.workflow_settings set labels = '{"tier": 1}'$$, '23514', null,
+  'A label is a text.');
+
 select throws_ok($$
   insert into tocsin.alert_routes (name, project_id, channel_id)
   select 'x', 'q', channel_id from tocsin.alert_channels where name = 'team'

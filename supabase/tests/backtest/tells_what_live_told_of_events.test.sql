@@ -163,7 +163,8 @@ select cmp_ok((select count(*) from tocsin.alert_logs), '>', 500::bigint, 'A goo
 select is((select count(*)::int from tried
   where (answer #>> '{summary,notifications}')::int > 0), 7, 'every setting told something,');
 select is((
-  select count(distinct decision)::int from tocsin.alert_logs where setting_id is not null), 5, 'with most decisions,');
+  select count(distinct decision)::int from tocsin.alert_logs where setting_id is not null), 5,
+  'with most decisions,');
 select ok(exists (select from tocsin.alerts where is_flapping), 'some came and went.');
 
 select * from finish();

@@ -182,10 +182,10 @@ $$, array[
   'tocsin_internal.was_settled(tocsin_internal.occurrence,timestamp with time zone)',
   'tocsin_internal.routes_for(tocsin.alert_settings)',
   'tocsin_internal.channels_for(uuid[],tocsin.alert_routes[],tocsin.alert_settings,'
-    'tocsin.severity,text[],uuid[])',
+    'tocsin.severity,tocsin_internal.target[],uuid[])',
   'tocsin_internal.own_channels(uuid)',
   'tocsin_internal.channels_of(tocsin.alert_settings,uuid[],tocsin.alert_routes[],'
-    'tocsin.severity,text[],interval)',
+    'tocsin.severity,tocsin_internal.target[],interval)',
   'tocsin_internal.transitions_of(tocsin.alert_settings,timestamp with time zone,'
     'timestamp with time zone,timestamp with time zone)',
   'tocsin_internal.backtest_step(tocsin.alert_settings,timestamp with time zone,'
@@ -274,7 +274,8 @@ $$, array[
   'tocsin_internal.is_night(timestamp with time zone,text)',
   'tocsin_internal.like_pattern(text)',
   'tocsin_internal.local_instant(timestamp without time zone,text,boolean)',
-  'tocsin_internal.matches_route(tocsin.alert_routes,tocsin.alert_settings,tocsin.severity,text)',
+  'tocsin_internal.matches_route(tocsin.alert_routes,tocsin.alert_settings,tocsin.severity,'
+    'tocsin_internal.target)',
   'tocsin_internal.matches_silence(tocsin.silences,tocsin.alert_settings,'
     'tocsin_internal.occurrence,timestamp with time zone)',
   'tocsin_internal.message_of(tocsin.error_metrics)',

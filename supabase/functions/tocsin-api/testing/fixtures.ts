@@ -207,6 +207,7 @@ export function settingRow() {
     throttle_window: "00:05:00",
     repeat_interval: "04:00:00",
     template: null,
+    labels: {},
     is_enabled: true,
     created_at: "2026-11-21T10:00:00.123456+01:00",
     updated_at: "2026-11-21T10:00:00.654321+01:00",
