@@ -1,8 +1,10 @@
 // All suites, in the order in which `npm run bench` runs them.
 
 import { admissionSuite } from "./admission.ts";
+import { backtestSuite } from "./backtest.ts";
 import { captureSuite } from "./capture.ts";
 import { deliverSuite } from "./deliver.ts";
+import { evaluateSuite } from "./evaluate.ts";
 import { ingestSuite } from "./ingest.ts";
 import type { Suite } from "./measure.ts";
 import { queueSamplingSuite } from "./queue-sampling.ts";
@@ -19,4 +21,6 @@ export const suites: Suite[] = [
   ingestSuite,
   admissionSuite,
   queueSamplingSuite,
+  evaluateSuite,
+  backtestSuite,
 ];

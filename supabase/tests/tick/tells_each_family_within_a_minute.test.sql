@@ -23,11 +23,12 @@ insert into tocsin.alert_settings (name, kind, parameters) values
 insert into tocsin.alert_setting_channels select setting_id, channel_id
   from tocsin.alert_settings, tocsin.alert_channels;
 
--- what happened before: an hour of calm, one workflow that will be missed, one run that will not end
+-- what happened before: an hour of calm, a workflow that will be missed, a run that will not end
 insert into public.jobs
 select n, 'w', 'succeeded', at - interval '1 second', at
 from generate_series(1, 55) as n
-cross join lateral (select '2026-03-01 11:00:30Z'::timestamptz + n * interval '1 minute' as at) as t;
+cross join lateral (
+  select '2026-03-01 11:00:30Z'::timestamptz + n * interval '1 minute' as at) as t;
 insert into public.jobs values
   (100, 'nightly', 'succeeded', '2026-03-01 11:01:00Z', '2026-03-01 11:01:20Z'),
   (101, 'long', 'running', '2026-03-01 11:01:20Z', null);
@@ -51,7 +52,8 @@ begin
 end
 $$;
 select pg_temp.beat(at)
-from generate_series('2026-03-01 12:00:04Z'::timestamptz, '2026-03-01 12:03:04Z', '5 seconds') as at;
+from generate_series('2026-03-01 12:00:04Z'::timestamptz, '2026-03-01 12:03:04Z', '5 seconds')
+  as at;
 
 create temp table told as
 select s.name, k.family, min(d.created_at) as queued_at
