@@ -256,6 +256,8 @@ as $$
     when p_transition not in ('fired', 'resolved') then null
     when (p_found).setting_id is null and p_transition = 'fired'
       then 'Nothing to judge: ' || n.name || ' has no figures'
+    when (p_found).setting_id is null and p_kind.resolved_title like '%{{value}}%'
+      then 'Nothing to judge any more: ' || n.name || ' has no figures'
     else tocsin_internal.fill_title(
       case p_transition when 'fired' then p_kind.fired_title else p_kind.resolved_title end,
       p_setting, n.name, (p_found).value, p_kind.unit, (p_found).sample) end

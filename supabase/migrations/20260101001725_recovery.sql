@@ -100,8 +100,9 @@ declare
   v_occurrences tocsin_internal.occurrence[];
 begin
   with calm as materialized (
-    select a.alert_id, c.since,
-      c.since + tocsin_internal.calm_needed(s, a.is_flapping) as resolved_at
+    select a.alert_id, greatest(c.since, a.fired_at) as since,
+      -- a failure that was stored late may be over by then
+      greatest(c.since, a.fired_at) + tocsin_internal.calm_needed(s, a.is_flapping) as resolved_at
     from tocsin.alerts a
     join tocsin.alert_settings s on s.setting_id = a.setting_id
     cross join lateral (

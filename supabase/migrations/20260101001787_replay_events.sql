@@ -150,8 +150,9 @@ begin
     -- a minute is judged five seconds after its end: what is stored by then comes before
     if coalesce(v_row.next_at, p_to + interval '5 seconds') - v_failed_at > p_bucket then
       v_over_at := tocsin_internal.first_success(o, v_failed_at,
-          least(v_row.next_at, p_to), p_bucket)
-        + tocsin_internal.calm_needed(p_setting, v_is_flapping);
+        least(v_row.next_at, p_to), p_bucket);
+      v_over_at := case when v_over_at is not null then greatest(v_over_at, v_began_at)
+        + tocsin_internal.calm_needed(p_setting, v_is_flapping) end;
       if v_over_at <= p_to
         and (v_row.next_at is null or v_over_at + interval '5 seconds' < v_row.next_at)
       then

@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(3);
+select plan(4);
 
 create function pg_temp.ended(p_outcome text, p_count int, p_at timestamptz,
   p_workflow_id text default 'w') returns void language sql as $$
@@ -30,6 +30,10 @@ select results_eq($$select * from pg_temp.story() where story > '12:02'$$,
   $$values ('12:16 fired each w')$$, 'One that had runs, when they left the window.');
 select is((select title from tocsin.alerts where setting_name = 'each'),
   'Nothing to judge: w has no figures', 'In words.');
+
+select is(tocsin_internal.say_transition(k, s, 'resolved', '', 'p', 'w', null),
+  'Nothing to judge any more: w has no figures', 'So is its end, when nothing runs any more.')
+from tocsin.alert_settings s join tocsin.alert_kinds k using (kind) where s.name = 'each';
 
 select * from finish();
 rollback;
