@@ -6,14 +6,13 @@ import { join, relative } from "node:path";
 import pg from "pg";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
+import { failRun, type Failure } from "./demo-failures.ts";
 import { repository } from "./paths.ts";
 import { startStack, type Stack } from "./stack.ts";
 
 const images = join(repository, "docs/images");
 const largest = 200_000;
 const patience = 60_000;
-
-type Failure = { workflow: string; node: string; error: string };
 
 /** The last one is the picture of an alert: it has something to redact. */
 const failures: Failure[] = [
@@ -59,31 +58,14 @@ try {
 async function failInTurn({ inbox, receiver }: Stack): Promise<void> {
   const throttle = "update tocsin.alert_settings set throttle_window = $1";
   await db.query(throttle, ["8 seconds"]);
-  for (let count = 0; count < 9; count++) await fail(storm);
+  for (let count = 0; count < 9; count++) await failRun(db, storm);
   await inbox.waitFor(({ subject }) => subject.includes("more times"), patience);
   await db.query(throttle, ["5 minutes"]);
   for (const failure of failures) {
-    const run = await fail(failure);
+    const run = await failRun(db, failure);
     await inbox.waitFor(({ text }) => text.includes(run), patience);
     await receiver.waitFor(({ body }) => body.includes(run), patience);
   }
-}
-
-/** What MeshHook's worker writes when a step has failed for good. */
-async function fail({ workflow, node, error }: Failure): Promise<string> {
-  const { rows } = await db.query<{ id: string }>(
-    `insert into public.workflow_runs (project_id, workflow_id)
-     select project_id, id from public.workflow_definitions where slug = $1 returning id`,
-    [workflow],
-  );
-  const run = rows[0]?.id ?? "";
-  for (let attempt = 1; attempt <= 5; attempt++) {
-    await db.query(
-      "insert into public.workflow_events (run_id, type, payload) values ($1, 'step_failed', $2)",
-      [run, { node: { id: node, type: "http" }, attempt, error }],
-    );
-  }
-  return run;
 }
 
 async function takePictures({ inbox, receiver }: Stack, browser: Browser): Promise<void> {

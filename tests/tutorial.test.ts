@@ -38,7 +38,10 @@ test("who follows the tutorial sees what it says", async () => {
   assert.equal(watched?.["source_id"], "imports");
 
   await next("insert into public.imports (shop) values");
-  const email = await stack.inbox.waitFor(({ subject }) => subject.includes("north failed"), 30_000);
+  const email = await stack.inbox.waitFor(
+    ({ subject }) => subject.includes("north failed"),
+    30_000,
+  );
   assert.match(email.text, /502 Bad Gateway/);
   assert.doesNotMatch(email.text + email.html, /not-for-your-eyes/);
   assert.deepEqual(await next("select workflow_id, success_count"), [

@@ -34,7 +34,8 @@ const workflow = z.object({
   success_rate_change: z.nullable(z.number()),
   direction: z.enum(["better", "worse", "same", "new"]),
   last_updated: z.string(),
-  trend: z.nullable(z.array(z.tuple([z.number(), z.number(), z.number()]))),
+  // Thousands of numbers: that it is a list is looked at, its bars are not.
+  trend: z.nullable(z.custom<[number, number, number][]>(Array.isArray)),
 });
 export type Workflow = z.infer<typeof workflow>;
 
