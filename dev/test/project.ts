@@ -96,7 +96,7 @@ export type Served = {
 
 /** Serves the project as it stands: its config, and those of its functions that are named. */
 export async function serveProject(
-  project: Project,
+  project: Pick<Project, "root">,
   db: TestDatabase,
   options: { functions?: string[]; secrets?: Record<string, string> } = {},
 ): Promise<Served> {
