@@ -59,6 +59,30 @@ test("every SQLSTATE of Tocsin's own is in the reference, and no other", () => {
   assert.deepEqual(listed, raised);
 });
 
+test("every check of the doctor is in its reference, and no other", () => {
+  const files = find("supabase/migrations/*.sql").filter((file) =>
+    /function tocsin_internal\.check_/.test(read(file)),
+  );
+  const made = files.flatMap((file) => {
+    const checks = read(file)
+      .split(/^(?=create function )/m)
+      .filter((text) => /check_name text, status text/.test(text));
+    return checks.flatMap((text) => [
+      ...[...text.matchAll(/(?:return query )?select '(?!supabase )([a-z][a-z -]*)'(?:,| \|\|)/g)].map(
+        ([, name = ""]) => name,
+      ),
+      ...[...text.matchAll(/'(watching [a-z ]*)' \|\|/g)].map(([, name = ""]) => name),
+      ...[...text.matchAll(/check_job\('tocsin-(\w+)'/g)].map(
+        ([, job = ""]) => `${job} is scheduled`,
+      ),
+    ]);
+  });
+  const names = [...new Set(made.map((name) => (name.endsWith(" ") ? `${name}…` : name)))];
+  const listed = mentioned(["docs/reference/doctor.md"], /^\| `([a-z][^`]+)`/gm);
+  assert.ok(names.length > 20);
+  assert.deepEqual(listed, [...names, "tocsin is installed"].sort());
+});
+
 test("every kind of channel has its page, every placeholder of a template is in the reference", () => {
   const channels = read(find("supabase/migrations/*_channels.sql")[0] ?? "");
   const kinds = /create type tocsin.channel_kind as enum \((.*?)\)/.exec(channels)?.[1] ?? "";
