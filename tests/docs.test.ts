@@ -68,9 +68,9 @@ test("every check of the doctor is in its reference, and no other", () => {
       .split(/^(?=create function )/m)
       .filter((text) => /check_name text, status text/.test(text));
     return checks.flatMap((text) => [
-      ...[...text.matchAll(/(?:return query )?select '(?!supabase )([a-z][a-z -]*)'(?:,| \|\|)/g)].map(
-        ([, name = ""]) => name,
-      ),
+      ...[
+        ...text.matchAll(/(?:return query )?select '(?!supabase )([a-z][a-z -]*)'(?:,| \|\|)/g),
+      ].map(([, name = ""]) => name),
       ...[...text.matchAll(/'(watching [a-z ]*)' \|\|/g)].map(([, name = ""]) => name),
       ...[...text.matchAll(/check_job\('tocsin-(\w+)'/g)].map(
         ([, job = ""]) => `${job} is scheduled`,
