@@ -118,6 +118,12 @@ declare
   v_present text[];
   v_known text[];
 begin
+  -- what nobody said anything of is forgotten a week after it is gone
+  delete from tocsin.queues
+  where dropped_at < p_now - interval '7 days'
+    and (project_id, sample_interval, dead_letter_queue is null, slow_after, stalled_after,
+      backing_up_over, poison_reads) = ('', interval '10 seconds', true, interval '1 minute',
+      interval '2 minutes', 100, 5);
   begin
     select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_present
     from tocsin_internal.present_queues();
@@ -143,10 +149,6 @@ begin
   where q.found_at is not null and q.dropped_at is null and not exists (
     select from tocsin_internal.present_queues() p
     where p.kind = q.kind and p.queue_name = q.queue_name);
-  -- what nobody said anything of is forgotten a week after it is gone
-  delete from tocsin.queues
-  where dropped_at < p_now - interval '7 days' and found_at is not null
-    and updated_at <= created_at + interval '1 second' and project_id = '';
 end
 $$;
 

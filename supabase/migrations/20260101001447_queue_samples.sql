@@ -101,6 +101,28 @@ comment on function tocsin_internal.samples_of(tocsin.alert_settings[], timestam
   interval, timestamptz) is
   'What settings of queues see at each step; no row where there is no sample.';
 
+create function tocsin_internal.tell_left_queues(
+  p_settings tocsin.alert_settings[], p_known tocsin_internal.evaluation[], p_at timestamptz
+) returns setof tocsin_internal.evaluation
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return query
+    select k.setting_id, k.source_id, k.project_id, k.workflow_id, p_at, 0::double precision,
+      0::bigint, false, true, null::jsonb
+    from unnest(p_known) as k
+    where not exists (
+      select from tocsin_internal.queues_of(p_settings) as q
+      where q.setting_id = k.setting_id and q.kind::text = k.source_id
+        and q.project_id = k.project_id and q.queue_name = k.workflow_id);
+end
+$$;
+
+comment on function tocsin_internal.tell_left_queues(tocsin.alert_settings[],
+  tocsin_internal.evaluation[], timestamptz) is
+  'The queues that settings have alerts of and are not about any more: ignored, given to another '
+  'project, not chosen, forgotten. They are clear.';
+
 create function tocsin_internal.tell_queue(
   p_sample tocsin_internal.queue_sample, p_value double precision, p_count bigint,
   p_is_breached boolean, p_is_clear boolean, p_facts jsonb, p_threshold double precision

@@ -101,6 +101,8 @@ as $$
 #variable_conflict use_column
 begin
   return query
+    select * from tocsin_internal.tell_left_queues(p_settings, p_known, p_to);
+  return query
     with setting as materialized (
       select s.setting_id, s.kind, s.parameters,
         (s.parameters ->> 'threshold')::double precision as threshold,
@@ -173,6 +175,8 @@ as $$
 #variable_conflict use_column
 begin
   return query
+    select * from tocsin_internal.tell_left_queues(p_settings, p_known, p_to);
+  return query
     with setting as materialized (
       select s.setting_id,
         extract(epoch from (s.parameters ->> 'within')::interval)::double precision as within
@@ -219,6 +223,8 @@ language plpgsql stable set search_path = '' set work_mem = '64MB'
 as $$
 #variable_conflict use_column
 begin
+  return query
+    select * from tocsin_internal.tell_left_queues(p_settings, p_known, p_to);
   return query
     with setting as materialized (
       select s.setting_id, (s.parameters ->> 'window')::interval as span,

@@ -250,6 +250,8 @@ grant execute on function
   tocsin_internal.evaluate_queue_errors(tocsin.alert_settings[], timestamptz, timestamptz,
     interval, timestamptz, tocsin_internal.evaluation[]),
   tocsin_internal.queues_of(tocsin.alert_settings[]),
+  tocsin_internal.tell_left_queues(tocsin.alert_settings[], tocsin_internal.evaluation[],
+    timestamptz),
   tocsin_internal.samples_of(tocsin.alert_settings[], timestamptz, timestamptz, interval,
     timestamptz),
   tocsin_internal.tell_queue(tocsin_internal.queue_sample, double precision, bigint, boolean,

@@ -85,6 +85,8 @@ $$, array[
   'tocsin_internal.kept_for(text)',
   'tocsin_internal.sum_queue_hours(timestamp with time zone,timestamp with time zone)',
   'tocsin_internal.queues_of(tocsin.alert_settings[])',
+  'tocsin_internal.tell_left_queues(tocsin.alert_settings[],tocsin_internal.evaluation[],'
+    'timestamp with time zone)',
   'tocsin_internal.samples_of(tocsin.alert_settings[],timestamp with time zone,'
     'timestamp with time zone,interval,timestamp with time zone)',
   'tocsin_internal.tell_queue(tocsin_internal.queue_sample,double precision,bigint,boolean,'
