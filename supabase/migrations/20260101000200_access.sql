@@ -76,6 +76,23 @@ $$;
 comment on function tocsin_internal.is_operator() is
   'Whether the signed-in caller is an operator. False when nobody is signed in.';
 
+create function tocsin_internal.is_trusted() returns boolean
+language sql stable set search_path = ''
+as $$
+  -- who called is known in a function that runs as its owner as well. Whatever else a host calls
+  -- its roles, and grants authenticated to, is an ordinary user.
+  select pg_catalog.pg_has_role(c.role, n.nspowner, 'member')
+    or pg_catalog.pg_has_role(c.role, 'service_role', 'member')
+  from (
+    select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name as role
+  ) as c
+  join pg_catalog.pg_namespace n on n.nspname = 'tocsin_internal'
+$$;
+
+comment on function tocsin_internal.is_trusted() is
+  'Whether the caller is the service or the owner of Tocsin, whom no policy holds. False for '
+  'whoever is signed in.';
+
 create function tocsin_internal.listed_projects(p_role tocsin.member_role) returns setof text
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -190,7 +207,8 @@ revoke all on all functions in schema tocsin_internal
   from public, anon, authenticated, service_role;
 revoke all on function tocsin.my_project_ids(tocsin.member_role) from public, anon;
 grant execute on function tocsin.my_project_ids(tocsin.member_role) to authenticated, service_role;
-grant execute on function tocsin_internal.is_operator() to authenticated, service_role;
+grant execute on function tocsin_internal.is_operator(), tocsin_internal.is_trusted()
+  to authenticated, service_role;
 grant execute on function tocsin_internal.listed_projects(tocsin.member_role)
   to authenticated, service_role;
 grant execute on function tocsin_internal.host_projects(tocsin.member_role)

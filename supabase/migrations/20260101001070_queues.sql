@@ -77,10 +77,34 @@ comment on column tocsin.queues.dropped_at is
 comment on column tocsin.queues.created_at is 'When the row was made.';
 comment on column tocsin.queues.updated_at is 'When it was last changed.';
 
-create trigger queues_touch before update
-  on tocsin.queues for each row execute function tocsin_internal.touch_updated_at();
+-- what the heart finds is nobody's change
+create trigger queues_touch before update of project_id, sample_interval, is_ignored,
+  dead_letter_queue, dead_letter_payload, slow_after, stalled_after, backing_up_over, poison_reads
+  on tocsin.queues for each row when (
+    (old.found_at, old.dropped_at) is not distinct from (new.found_at, new.dropped_at))
+  execute function tocsin_internal.touch_updated_at();
 
 -- Finding them ------------------------------------------------------------------------------------
+
+create function tocsin_internal.is_trusted_table(p_name text) returns boolean
+language sql stable set search_path = ''
+as $$
+  -- To read a table is to run what its owner made: the functions of a view, of casts, of indexes.
+  -- That is for nobody who is less than who reads.
+  select coalesce((
+    select c.relkind in ('r', 'p') and bool_and(r.rolsuper
+      or pg_catalog.pg_has_role(r.oid, current_user, 'member')
+      or r.rolname in ('supabase_admin', 'supabase_functions_admin'))
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_roles r on r.oid in (c.relowner, n.nspowner)
+    where c.oid = to_regclass(p_name)
+    group by c.relkind), false)
+$$;
+
+comment on function tocsin_internal.is_trusted_table(text) is
+  'Whether a table is there, and it and its schema belong to roles that may do whatever the caller '
+  'may. Not so for a view.';
 
 create function tocsin_internal.present_queues()
 returns table (kind tocsin.queue_kind, queue_name text, dead_letter_queue text)
@@ -96,7 +120,7 @@ begin
     null; -- the one is not there, or not for us to see: then there is the other
   end;
   begin
-    if to_regclass('pgboss.queue') is not null then
+    if tocsin_internal.is_trusted_table('pgboss.queue') then
       return query execute
         'select ''pgboss''::tocsin.queue_kind, q.name::text, q.dead_letter::text '
         'from pgboss.queue q';
@@ -108,7 +132,8 @@ end
 $$;
 
 comment on function tocsin_internal.present_queues() is
-  'The queues that pgmq and pg-boss say there are, and the dead-letter queues that are known.';
+  'The queues that pgmq and pg-boss say there are, and the dead-letter queues that are known. '
+  'pg-boss is not asked where its tables belong to a role that may less than the heart.';
 
 create function tocsin_internal.find_queues(p_now timestamptz) returns void
 language plpgsql set search_path = ''
@@ -235,8 +260,7 @@ create function tocsin_internal.refuse_all_but_operators() returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  -- the service and the owner are held by no policy
-  if current_setting('role') = 'authenticated' and not tocsin_internal.is_operator() then
+  if not tocsin_internal.is_trusted() and not tocsin_internal.is_operator() then
     raise exception 'That is for operators' using errcode = 'TC094',
       hint = 'Ask an operator: they can see who is one in tocsin.operators.';
   end if;
@@ -244,7 +268,7 @@ end
 $$;
 
 comment on function tocsin_internal.refuse_all_but_operators() is
-  'Raises TC094 when a signed-in caller is no operator.';
+  'Raises TC094 when the caller is neither an operator, nor the service or the owner.';
 
 -- Privileges --------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ begin
   execute format('select %I from pgboss.queue where name = $1', v_column)
   into v_name using p_queue_name;
   v_table := to_regclass(format('pgboss.%I', v_name));
-  if v_table is null then
+  if not tocsin_internal.is_trusted_table(format('pgboss.%I', v_name)) then
     return null;
   end if;
   -- the index on what waits: by start_after, or by priority and created_on

@@ -13,9 +13,7 @@ as $$
 declare
   v_count bigint;
 begin
-  if nullif(current_setting('request.jwt.claims', true), '') is not null
-    and not tocsin_internal.is_operator()
-  then
+  if not tocsin_internal.is_trusted() and not tocsin_internal.is_operator() then
     raise exception 'Only operators forward errors again' using errcode = 'TC028',
       hint = 'Ask an operator: select user_id from tocsin.operators';
   end if;

@@ -198,11 +198,18 @@ returns bigint
 language plpgsql set search_path = '' set jit = off
 as $$
 declare
+  v_until constant timestamptz := clock_timestamp() + interval '1 second';
   v_source tocsin.run_sources;
   v_long_after interval;
   v_count bigint := 0;
 begin
-  for v_source in select * from tocsin.run_sources order by source_id loop
+  for v_source in
+    select s.* from tocsin.run_sources s
+    left join tocsin_internal.run_searches r on r.source_id = s.source_id
+    order by r.looked_at nulls first, s.source_id
+  loop
+    -- the locks of all tables are held until the end
+    exit when clock_timestamp() > v_until;
     v_long_after := tocsin_internal.long_after(v_source);
     continue when v_long_after is null;
     begin
@@ -222,7 +229,8 @@ $$;
 
 comment on function tocsin_internal.find_long_runs(timestamptz) is
   'Looks for runs that do not end, in each watched table of which somebody asks it, and tells of '
-  'those that are stuck. A stage of the heart. Returns at how many tables it looked.';
+  'those that are stuck. Of many tables, those first that have waited longest, for a second. A '
+  'stage of the heart. Returns at how many tables it looked.';
 
 create function tocsin_internal.prune_long_runs(p_now timestamptz, p_limit int) returns bigint
 language plpgsql set search_path = ''

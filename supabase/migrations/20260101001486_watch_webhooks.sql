@@ -106,7 +106,7 @@ returns table (request_id bigint, hook_name text, hook_table oid, created_at tim
 language plpgsql stable set search_path = ''
 as $$
 begin
-  if to_regclass('supabase_functions.hooks') is null then
+  if not tocsin_internal.is_trusted_table('supabase_functions.hooks') then
     return;
   end if;
   return query

@@ -12,8 +12,7 @@
 create function tocsin_internal.may_edit_channel(p_channel_id uuid) returns boolean
 language sql stable set search_path = ''
 as $$
-  -- the service and the owner are held by no policy
-  select current_setting('role') <> 'authenticated' or tocsin_internal.is_operator() or exists (
+  select tocsin_internal.is_trusted() or tocsin_internal.is_operator() or exists (
     select from tocsin.alert_channels c
     where c.channel_id = p_channel_id
       and c.project_id in (select tocsin.my_project_ids('editor')))

@@ -88,6 +88,8 @@ create function tocsin_internal.run_stage(
   p_stage text, p_now timestamptz default clock_timestamp()
 ) returns bigint
 language plpgsql set search_path = '' set jit = off
+-- the stages behind wait as well
+set lock_timeout = '2s'
 as $$
 declare
   v_began constant timestamptz := clock_timestamp();
@@ -110,7 +112,8 @@ begin
     end if;
     perform tocsin_internal.note_stage(p_stage, p_now,
       (extract(epoch from clock_timestamp() - v_began) * 1000)::double precision, v_result);
-  exception when others then
+  -- others does not mean it: uncaught, the role's time limit ends the command and all stages in it
+  exception when query_canceled or others then
     get stacked diagnostics v_context = pg_exception_context;
     perform tocsin_internal.record_fault(p_stage, sqlstate, sqlerrm, v_context, p_now);
   end;

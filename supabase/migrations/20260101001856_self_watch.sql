@@ -152,7 +152,8 @@ $triggers$;
 
 -- of queues what people say of them, not what the heart finds
 create trigger queues_audit after delete on tocsin.queues
-  for each row execute function tocsin_internal.note_change('kind,queue_name');
+  for each row when (old.dropped_at is null)
+  execute function tocsin_internal.note_change('kind,queue_name');
 create trigger queues_audit_of_new_ones after insert on tocsin.queues
   for each row when (new.found_at is null)
   execute function tocsin_internal.note_change('kind,queue_name');

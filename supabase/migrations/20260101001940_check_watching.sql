@@ -233,6 +233,14 @@ begin
     cross join lateral tocsin_internal.check_source(s) as c;
   return query select c.* from tocsin.error_sources s
     cross join lateral tocsin_internal.check_error_source(s) as c;
+  if to_regclass('pgboss.queue') is not null
+    and not tocsin_internal.is_trusted_table('pgboss.queue')
+  then
+    return query select 'queues of pg-boss', 'warn', 'They are not looked at: the schema pgboss or '
+      'its table queue belongs to another role, whose code would run with the rights of Tocsin''s '
+      'owner.', format('If you trust that role: alter schema pgboss owner to %I; and its tables '
+      'likewise.', current_user);
+  end if;
 
   if not exists (select from tocsin.alert_settings s where s.is_enabled) then
     return query select 'somebody is told', 'warn', 'No alert setting is on.',

@@ -45,9 +45,7 @@ as $$
 declare
   v_check text;
 begin
-  if nullif(current_setting('request.jwt.claims', true), '') is not null
-    and not tocsin_internal.is_operator()
-  then
+  if not tocsin_internal.is_trusted() and not tocsin_internal.is_operator() then
     return;
   end if;
   for v_check in select unnest(array['check_platform', 'check_schedule', 'check_notify',

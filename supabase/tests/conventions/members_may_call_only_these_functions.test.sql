@@ -132,6 +132,7 @@ $$, array[
   'tocsin_internal.host_projects(tocsin.member_role)',
   'tocsin_internal.signed_in_user()',
   'tocsin_internal.is_operator()',
+  'tocsin_internal.is_trusted()',
   'tocsin_internal.listed_projects(tocsin.member_role)',
   'tocsin_internal.name_of_bucket(interval)',
   'tocsin_internal.pending_buckets(timestamp with time zone,timestamp with time zone,text,text,'
