@@ -192,7 +192,7 @@ begin
       left join tocsin_internal.stages s on s.stage = name),
     'self', (
       select coalesce(json_agg(json_build_object('metric', m.metric, 'unit', m.unit,
-        'description', m.description, 'points', m.points)), '[]')
+        'description', m.description, 'points', m.points) order by m.metric), '[]')
       from (
         select metric, unit, description, json_agg(json_build_array(of, value)) as points
         from tocsin_internal.measure_itself(p_now) group by metric, unit, description
