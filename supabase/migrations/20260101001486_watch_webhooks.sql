@@ -47,8 +47,9 @@ comment on function tocsin_internal.can_see_net() is 'Whether there is a pg_net 
 create function tocsin_internal.is_net_up() returns boolean
 language sql stable set search_path = ''
 as $$
-  select exists (select from pg_catalog.pg_stat_activity
-    where application_name like 'pg\_net%' or backend_type like 'pg\_net%')
+  -- what pg_stat_activity reads, without its joins
+  select exists (select from pg_catalog.pg_stat_get_activity(null) as a
+    where a.application_name like 'pg\_net%' or a.backend_type like 'pg\_net%')
 $$;
 
 comment on function tocsin_internal.is_net_up() is 'Whether the worker of pg_net is there.';
@@ -58,7 +59,7 @@ language plpgsql set search_path = ''
 as $$
 declare
   v_minute constant timestamptz := date_trunc('minute', p_now);
-  v_is_up constant boolean := tocsin_internal.is_net_up();
+  v_is_up boolean;
   v_ids bigint[];
   v_sequence text;
   v_last bigint;
@@ -83,6 +84,12 @@ begin
     on conflict (request_id) do nothing;
   end if;
 
+  -- a worker that was seen in this minute is not looked for again
+  v_is_up := exists (select from tocsin_internal.watchers w
+      where w.watcher = 'pg_net' and date_trunc('minute', w.watched_at) = v_minute
+        and not exists (select from tocsin.request_waits r where r.minute = v_minute
+          and not r.is_up))
+    or tocsin_internal.is_net_up();
   if v_ids is not null or not v_is_up then
     insert into tocsin.request_waits as w (minute, waiting_count, oldest_seconds, is_up)
     select v_minute, coalesce(cardinality(v_ids), 0),

@@ -73,10 +73,11 @@ begin
   perform tocsin_internal.look_at_requests(p_now);
   v_count := tocsin_internal.read_responses(p_now);
   -- what no longer waits has been answered, and read
-  delete from tocsin_internal.waiting_requests w
-  where v_count < 1000 and not exists (
-    select from net.http_request_queue q
-    where q.ctid < '(2048,0)'::tid and q.id = w.request_id);
+  if v_count < 1000 and exists (select from tocsin_internal.waiting_requests) then
+    delete from tocsin_internal.waiting_requests w where not exists (
+      select from net.http_request_queue q
+      where q.ctid < '(2048,0)'::tid and q.id = w.request_id);
+  end if;
   return v_count;
 end
 $$;
