@@ -15,7 +15,8 @@ import { startStack } from "../stack.ts";
 import { leavesNothing, readSequences, resetSequences, runPgtapFile } from "../test/tap.ts";
 import { tryVerifier } from "../verifiers.ts";
 import { deliverToAlertmanager } from "./alertmanager.ts";
-import { openPlace } from "./place.ts";
+import { compareSchedules, skipJob, watchJobs } from "./cron-watch.ts";
+import { openPlace, type Row } from "./place.ts";
 import { scrapeWithPrometheus } from "./scrape.ts";
 import { installAndRemove } from "./uninstall.ts";
 
@@ -145,6 +146,20 @@ test("the real pg_cron drives a failure to an email and a verified webhook", asy
   }
 });
 
+test("schedules are read as the real pg_cron reads them", async () => {
+  await launchJobs(false);
+  assert.deepEqual(await compareSchedules(asOwner), []);
+});
+
+test("a job that fails is told, one that is unscheduled is not, each failed run is one event", async () => {
+  await launchJobs(true);
+  await watchJobs(asOwner);
+});
+
+test("a job that the real pg_cron does not begin is missed, until it begins", async () => {
+  await skipJob(asOwner, launchJobs);
+});
+
 test(
   "Prometheus reads what tocsin-api tells scrapers, and answers with what the table holds",
   onDebian,
@@ -187,6 +202,11 @@ test(
     }
   },
 );
+
+/** As `postgres`, whose jobs Tocsin sees. */
+function asOwner(text: string, values: unknown[] = []): Promise<Row[]> {
+  return withClient(place.url, async (client) => (await client.query<Row>(text, values)).rows);
+}
 
 async function versions(): Promise<string[]> {
   const rows = await query(`
