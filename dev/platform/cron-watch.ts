@@ -43,7 +43,7 @@ const story = `select a.workflow_id as job, t.transition::text from tocsin.alert
 
 /** Waits until the statement gives a row. */
 async function until(query: Query, what: string, text: string): Promise<Row> {
-  for (let tries = 0; tries < 180; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const [row] = await query(text);
     if (row) return row;
     await sleep(500);
@@ -53,6 +53,8 @@ async function until(query: Query, what: string, text: string): Promise<Row> {
 
 /** A job that fails, one that works and one that is gone, while pg_cron drives the heart. */
 export async function watchJobs(query: Query): Promise<void> {
+  // what failed before the first look is not told
+  await query("select from tocsin_internal.run_stage('watch_cron')");
   await query(`
     select cron.schedule('probe fails', '2 seconds', 'select 1 / 0');
     select cron.schedule('probe works', '2 seconds', 'select 1');
