@@ -88,7 +88,7 @@ test(
       }
     }
     await run(cron, /cron\.unschedule/);
-    const over = await stack.inbox.waitFor(subject("tocsin-try succeeds again"), 180_000);
+    const over = await stack.inbox.waitFor(subject("tocsin-try no longer fails"), 180_000);
     t.diagnostic(over.subject);
     const told = stack.inbox.messages().map((mail) => mail.subject);
     assert.equal(told.filter((text) => /tocsin-try/.test(text)).length, 2, told.join("\n"));

@@ -10,14 +10,14 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
   resolved_title, is_calm_without_data, parameters) values
   ('cron_failed', 'measure', 'Cron job failed',
    'A job of pg_cron failed, until it succeeds again.', 'evaluate_cron_failed', 'in a row',
-   'Cron job {{target}} failed ({{value}})', 'Cron job {{target}} succeeds again', true, $json$[
+   'Cron job {{target}} failed ({{value}})', 'Cron job {{target}} no longer fails', true, $json$[
     {"name": "threshold", "type": "integer", "default": 1, "min": 1, "max": 1000,
      "description": "Fires when so many runs of a job failed in a row."}
    ]$json$),
   ('cron_missed', 'measure', 'Cron job missed',
    'A job of pg_cron did not begin though its schedule asks for it.', 'evaluate_cron_missed',
    'missed', 'Cron job {{target}} did not begin ({{value}})',
-   'Cron job {{target}} is back on its schedule', true, $json$[
+   'Cron job {{target}} is no longer missed', true, $json$[
     {"name": "grace", "type": "interval", "default": "5 minutes", "min": "1 minute",
      "max": "7 days", "description": "How late a run may begin."}
    ]$json$),
@@ -25,7 +25,7 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
    'A run of a job of pg_cron took, or has been going on for, longer than a limit or than is '
    'usual.',
    'evaluate_cron_slow', 'ms', 'Cron job {{target}} takes {{value}}',
-   'Cron job {{target}} is back to {{value}}', true, $json$[
+   'Cron job {{target}} is no longer slow', true, $json$[
     {"name": "threshold", "type": "number", "default": null, "min": 1, "max": 31536000000,
      "unit": "ms",
      "description": "Fires over so many milliseconds; null: over factor times the usual."},
