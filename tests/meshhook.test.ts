@@ -18,7 +18,6 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { seedFile } from "../dev/database.ts";
 import { repository } from "../dev/paths.ts";
 import { freePort } from "../dev/ports.ts";
 import { startStack, type Stack } from "../dev/stack.ts";
@@ -29,6 +28,12 @@ const page = "docs/how-to/meshhook.md";
 const statements = [
   ...readFileSync(join(repository, page), "utf8").matchAll(/^```sql\n([\s\S]*?)^```$/gm),
 ].map(([, code = ""]) => code);
+
+type Answer = {
+  totals?: { failure_count: number }[];
+  workflow_count?: number;
+  error?: { code: string };
+};
 
 let stack: Stack;
 let db: pg.Client;
@@ -78,10 +83,12 @@ async function makeMeshHook(): Promise<void> {
     for (const file of readdirSync(folder).sort()) {
       await db.query(readFileSync(join(folder, file), "utf8"));
     }
-    await db.query("alter table public.workflow_definitions alter column name set default 'Import'");
+    await db.query(
+      "alter table public.workflow_definitions alter column name set default 'Import'",
+    );
     return;
   }
-  const seed = readFileSync(seedFile, "utf8");
+  const seed = readFileSync(join(repository, "supabase/seed.sql"), "utf8");
   await db.query(seed.slice(0, seed.indexOf("insert into public.projects")));
   await db.query("select pgmq.create('workflow_jobs'), pgmq.create('workflow_jobs_dlq')");
 }
@@ -161,8 +168,7 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
       if (session !== undefined) headers.set("cookie", `session=${session}`);
       return fetch(`${app.url}${path}`, { ...init, headers });
     };
-    const json = async (answer: Response): Promise<Record<string, never>> =>
-      (await answer.json()) as Record<string, never>;
+    const json = async (answer: Response): Promise<Answer> => (await answer.json()) as Answer;
     const settings = `/api/alerts/settings/${project}`;
 
     await t.test("a session sees its own projects, another none, none is refused", async () => {
@@ -170,7 +176,7 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
       const answer = await ask(path, { session: owner });
       assert.equal(answer.status, 200, await answer.clone().text());
       const document = await json(answer);
-      assert.equal((document["totals"] as Record<string, unknown>[])[0]?.["failure_count"], 2);
+      assert.equal(document.totals?.[0]?.failure_count, 2);
       assert.equal(answer.headers.get("access-control-allow-origin"), null);
 
       const again = await ask(path, {
@@ -179,12 +185,12 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
       });
       assert.equal(again.status, 304);
       const other = await ask("/api/metrics/workflows/summary?from=-1d", { session: stranger });
-      assert.equal((await json(other))["workflow_count"], 0);
+      assert.equal((await json(other)).workflow_count, 0);
       const own = await ask("/api/metrics/workflows/summary?from=-1d", { session: owner });
-      assert.equal((await json(own))["workflow_count"], 1);
+      assert.equal((await json(own)).workflow_count, 1);
       const anonymous = await ask("/api/metrics/workflows/summary");
       assert.deepEqual(
-        [anonymous.status, (await json(anonymous))["error"]["code"]],
+        [anonymous.status, (await json(anonymous)).error?.code],
         [401, "unauthorized"],
       );
     });
