@@ -29,14 +29,14 @@ export class Query<T> {
 
 /**
  * Asks `load(key())` in a component, again when the key changes, and when something of these kinds
- * may have changed.
+ * may have changed. `kinds` of null: only when the key changes, for what is dear to ask.
  *
  * @example const history = query(() => ({ range: url.range }), readHistory, ["runs"]);
  */
 export function query<K, T>(
   key: () => K,
   load: (key: K, signal: AbortSignal) => Promise<T>,
-  kinds?: Kind[],
+  kinds?: Kind[] | null,
 ): Query<T> {
   let asked: string | undefined;
   let running: AbortController | undefined;
@@ -72,6 +72,7 @@ export function query<K, T>(
     });
   });
   $effect(() => {
+    if (kinds === null) return () => running?.abort();
     const stop = live.onChange((changed) => {
       // One that is on its way answers with what is there.
       if (running && changed === undefined) return;

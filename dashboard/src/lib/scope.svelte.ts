@@ -21,6 +21,13 @@ class CurrentScope {
     return this.isOperator || own?.role === "admin";
   }
 
+  /** Where something new belongs: the project that is chosen, or the first that may be changed. */
+  placeOfNew(chosen: string | null): string | null | undefined {
+    if (chosen !== null && this.canEdit(chosen)) return chosen;
+    if (this.isOperator) return null;
+    return this.value?.projects.find(({ project_id }) => this.canEdit(project_id))?.project_id;
+  }
+
   projectName(projectId: string): string {
     if (projectId === "") return "No project";
     const own = this.value?.projects.find(({ project_id }) => project_id === projectId);

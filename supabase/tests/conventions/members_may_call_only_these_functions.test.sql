@@ -21,6 +21,12 @@ $$, array[
   'tocsin.save_alert_setting(jsonb)',
   'tocsin.forward_again(text,uuid[],timestamp with time zone)',
   'tocsin.dashboard_scope()',
+  'tocsin.dashboard_alerts(timestamp with time zone,timestamp with time zone,text,integer)',
+  'tocsin.dashboard_alert(uuid)',
+  'tocsin.dashboard_test(uuid)',
+  'tocsin.dashboard_settings(text,timestamp with time zone)',
+  'tocsin.backtest_values(jsonb,timestamp with time zone,timestamp with time zone,integer,jsonb,'
+    'timestamp with time zone)',
   'tocsin.dashboard_error(uuid,timestamp with time zone,timestamp with time zone,'
     'timestamp with time zone)',
   'tocsin.dashboard_workflow(text,text,timestamp with time zone,timestamp with time zone,text,'
@@ -100,6 +106,8 @@ $$, array[
   'tocsin_internal.sum_runs(timestamp with time zone,timestamp with time zone,text,text,'
     'text,timestamp with time zone)',
   'tocsin_internal.told_by(uuid[])',
+  'tocsin_internal.show_alert(tocsin.alerts)',
+  'tocsin_internal.show_notification(tocsin.notifications)',
   'tocsin_internal.percentile_of_bins(integer[],bigint[],double precision)',
   'tocsin_internal.bin_value(integer)',
   'tocsin_internal.link_to_run(tocsin.error_metrics)',

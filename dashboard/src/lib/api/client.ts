@@ -40,6 +40,19 @@ export async function read<T>(query: PromiseLike<Answer>, shape: Shape<T>): Prom
   return check(await query, shape, "this table");
 }
 
+/** Inserts, updates or deletes, with `.select()`: what changed nothing was not allowed to. */
+export async function change(query: PromiseLike<Answer>): Promise<void> {
+  const { data, error, status } = await query;
+  if (error) throw explain(error, status);
+  if (Array.isArray(data) && data.length > 0) return;
+  throw new ApiError(
+    "refused",
+    "Nothing was changed: it is gone, or you may see it but not change it.",
+    "Reload the page; then ask an editor of the project, or an operator.",
+    "42501",
+  );
+}
+
 function check<T>({ data, error, status }: Answer, shape: Shape<T>, what: string): T {
   if (error) throw explain(error, status);
   const parsed = shape.safeParse(data);
@@ -90,6 +103,22 @@ function explain(problem: Problem, status: number): ApiError {
       "Ask an editor of the project, or an operator.",
       code,
     );
+  }
+  const broken = /violates check constraint "(\w+)"/.exec(message)?.[1];
+  if (broken) {
+    const rule = broken.replaceAll("_", " ");
+    return new ApiError(
+      "refused",
+      `It was not saved: ${rule}.`,
+      "Change it so that this holds, then save again.",
+      code,
+    );
+  }
+  if (code === "23505") {
+    return new ApiError("refused", "It is there already.", "Change the one that is there.", code);
+  }
+  if (code === "22P02" || code === "22007" || code === "22008") {
+    return new ApiError("refused", message, "Write it as the field says.", code);
   }
   return new ApiError(
     code.startsWith("TC") ? "refused" : "unexpected",

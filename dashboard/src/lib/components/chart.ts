@@ -24,6 +24,8 @@ export type Mark = {
   kind: string;
   color: string;
 };
+/** A span that is shaded, such as that of an alert. */
+export type Band = { from: Date; to: Date; color: string };
 
 type Options = {
   width: number;
@@ -31,6 +33,7 @@ type Options = {
   bucketMs: () => number;
   series: () => Series[];
   marks: () => Mark[];
+  bands: () => Band[];
   /** The place under the pointer and how far right it is, from 0 to 1; undefined: it left. */
   onhover: (index: number | undefined, x: number) => void;
   onselect: (span: Span) => void;
@@ -58,7 +61,7 @@ export function stack(times: Date[], series: Series[]): uPlot.AlignedData {
 }
 
 export function chartOptions(options: Options): uPlot.Options {
-  const { width, height, bucketMs, series, marks, onhover, onselect } = options;
+  const { width, height, bucketMs, series, marks, bands, onhover, onselect } = options;
   const hasBars = series().some(({ shape }) => shape === "bar");
   const hasRate = series().some(({ isRate }) => isRate);
   const left = series().find(({ isRate }) => !isRate);
@@ -122,6 +125,7 @@ export function chartOptions(options: Options): uPlot.Options {
     ],
     series: [{}, ...series().map(drawn)],
     hooks: {
+      drawAxes: [(chart) => drawBands(chart, bands())],
       draw: [(chart) => drawMarks(chart, marks())],
       setCursor: [
         ({ cursor, bbox }) => {
@@ -174,6 +178,22 @@ function drawMarks(chart: uPlot, marks: Mark[]): void {
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.fillStyle = color(mark.color);
     ctx.fillRect(x, bbox.top, Math.round(devicePixelRatio * 1.5), bbox.height);
+  }
+  ctx.restore();
+}
+
+function drawBands(chart: uPlot, bands: Band[]): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.globalAlpha = 0.16;
+  const end = bbox.left + bbox.width;
+  for (const band of bands) {
+    const place = (at: Date) => chart.valToPos(at.getTime() / 1_000, "x", true);
+    const left = Math.max(bbox.left, place(band.from));
+    const right = Math.min(end, Math.max(place(band.to), left + 2 * devicePixelRatio));
+    if (right <= bbox.left || left >= end) continue;
+    ctx.fillStyle = color(band.color);
+    ctx.fillRect(left, bbox.top, right - left, bbox.height);
   }
   ctx.restore();
 }
