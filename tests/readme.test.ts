@@ -60,7 +60,7 @@ test(
         () => output,
       );
       await waitFor(
-        async () => (JSON.stringify(await messages(inbox)).includes("failed") ? true : undefined),
+        async () => (JSON.stringify(await messages(inbox)).includes("[Tocsin]") ? true : undefined),
         60_000,
         () => output,
       );
