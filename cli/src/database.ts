@@ -97,7 +97,7 @@ export function openLinked(project: Project, ref: string): Database {
         ]);
         if (code !== 0) {
           throw new CliError(
-            `The Supabase CLI could not ask the linked project: ${lastLine(stderr || stdout)}`,
+            `The Supabase CLI could not ask the linked project: ${reasonIn(stderr || stdout)}`,
             "Sign in with: supabase login. Or give the database itself: --db-url postgresql://…",
           );
         }
@@ -121,7 +121,7 @@ export function parseRows(output: string): Row[] {
   if (typeof value === "object" && value !== null && "rows" in value) value = value.rows;
   if (Array.isArray(value)) return value as Row[];
   throw new CliError(
-    `The Supabase CLI answered with something else than rows: ${lastLine(output)}`,
+    `The Supabase CLI answered with something else than rows: ${reasonIn(output)}`,
     "It has to be version 3 or later. Or give the database itself: --db-url postgresql://…",
   );
 }
@@ -168,6 +168,12 @@ export async function supabaseMajor(project: Project): Promise<number> {
   return major === undefined ? 3 : Number(major);
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").pop()?.trim() ?? "";
+/** What the CLI says went wrong, without what it says besides. */
+function reasonIn(output: string): string {
+  return output
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^(Target:|Confirmed by|Try rerunning)/.test(line))
+    .join(" ")
+    .slice(0, 500);
 }

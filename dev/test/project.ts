@@ -21,7 +21,12 @@ import type { TestDatabase } from "./database.ts";
 export type Ran = { code: number | null; output: string };
 
 /** Runs a program to its end; its output is both of its streams. */
-export async function run(command: string, args: string[], cwd: string): Promise<Ran> {
+export async function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   const child = spawn(command, args, {
     cwd,
     env: {
@@ -30,6 +35,7 @@ export async function run(command: string, args: string[], cwd: string): Promise
       NO_COLOR: "1",
       npm_config_update_notifier: "false",
       SUPABASE_TELEMETRY_DISABLED: "1",
+      ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -60,6 +66,8 @@ export type Project = {
   root: string;
   /** npx tocsin …, of the installed package. */
   tocsin: (...args: string[]) => Promise<Ran>;
+  /** What it finds in its environment besides. */
+  env: NodeJS.ProcessEnv;
   write: (path: string, text: string) => void;
   remove: () => Promise<void>;
 };
@@ -74,9 +82,11 @@ export async function makeProject(tarball: string): Promise<Project> {
   const needs = ["postgres", "smol-toml"].map((name) => join(repository, "node_modules", name));
   const options = ["--offline", "--no-audit", "--no-fund", "--ignore-scripts"];
   await mustRun("npm", ["install", ...options, tarball, ...needs], root);
+  const env: NodeJS.ProcessEnv = {};
   return {
     root,
-    tocsin: (...args) => run(join(root, "node_modules/.bin/tocsin"), args, root),
+    env,
+    tocsin: (...args) => run(join(root, "node_modules/.bin/tocsin"), args, root, env),
     write: (path, text) => {
       const file = join(root, path);
       if (!existsSync(dirname(file))) mkdirSync(dirname(file), { recursive: true });
