@@ -51,7 +51,10 @@ test("pgTAP, beside the real pg_cron", async (t) => {
 
 test("supabase db lint finds no error", async (t) => {
   const [checker] = await query("select 1 from pg_extension where extname = 'plpgsql_check'");
-  if (!checker) return t.skip("There is no plpgsql_check.");
+  if (!checker) {
+    t.skip("There is no plpgsql_check.");
+    return;
+  }
   const schemas = ["--schema", "tocsin,tocsin_internal"];
   const { code, output } = await runSupabase([
     "db",
