@@ -71,3 +71,17 @@ test("whoever alters a table, the owner of the watch follows; turned off, nothin
   assert.equal((await failing(db)).length, 1);
   await db.drop();
 });
+
+test("a statement about something else waits for no watched table", async () => {
+  const db = await prepared();
+  await db.superuser("select tocsin.follow_changes(false)");
+  await db.sql("drop trigger tocsin_capture_runs on public.runs");
+  await db.superuser("select tocsin.follow_changes()");
+  assert.equal((await failing(db)).length, 1);
+  const writer = await db.connect();
+  await writer.query("begin; insert into public.runs values (1, 'nightly', 'running')");
+  await db.sql("set statement_timeout = '1s'; create temp table mine (id int)");
+  await db.sql("set statement_timeout = '1s'; create table public.notes (id int)");
+  await writer.query("rollback");
+  await db.drop();
+});

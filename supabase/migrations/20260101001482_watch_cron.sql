@@ -206,6 +206,10 @@ begin
     select case when coalesce(max(runid), 0) < v_watcher.last_id then 0 else v_watcher.last_id end
     into v_watcher.last_id from cron.job_run_details;
     delete from tocsin_internal.open_cron_runs;
+    if v_watcher.last_id = 0 then
+      -- a run of a small id is none of those from before
+      update tocsin.cron_jobs set last_run_id = null where last_run_id is not null;
+    end if;
   end if;
 
   v_open := array(select run_id from tocsin_internal.open_cron_runs);

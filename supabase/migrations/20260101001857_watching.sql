@@ -137,7 +137,9 @@ begin
   if to_regclass('pgmq.q_tocsin_deliveries_dlq') is not null then
     select count(*) into v_deliveries
     from pgmq.q_tocsin_deliveries_dlq q
-    join tocsin.deliveries d on d.delivery_id::text = q.message ->> 'delivery_id'
+    join tocsin.deliveries d on d.delivery_id = case
+      when q.message ->> 'delivery_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      then (q.message ->> 'delivery_id')::uuid end
     where q.enqueued_at > p_now - interval '1 hour' and d.state = 'dead'
       and not tocsin_internal.is_own_notice(d.notification_id);
   end if;

@@ -18,6 +18,21 @@ begin
     return;
   end if;
   begin
+    -- what has nothing to do with a watched table, such as a temporary one, waits for none
+    if not exists (
+      select from pg_event_trigger_ddl_commands() as d
+      where d.command_tag = 'ALTER TYPE'
+        or d.object_identity in (select w.table_name from tocsin_internal.watched_tables w)
+        or d.objid in (select s.run_table from tocsin.run_sources s
+          union all select s.event_table from tocsin.error_sources s)
+        or exists (
+          select from pg_catalog.pg_trigger t
+          join pg_catalog.pg_proc p on p.oid = t.tgfoid
+            and p.pronamespace = to_regnamespace('tocsin_internal')
+          where t.tgrelid = d.objid))
+    then
+      return;
+    end if;
     perform set_config('tocsin.is_following', 'yes', true);
     for v_source in
       select 'runs' as kind, s.source_id, s.run_table as tbl from tocsin.run_sources s

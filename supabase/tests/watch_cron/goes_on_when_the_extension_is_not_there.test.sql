@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(7);
 
 delete from tocsin_internal.watchers;
 select cron.schedule('nightly', '0 3 * * *', 'select 1');
@@ -20,6 +20,7 @@ select isnt_empty($$select from tocsin.cron_health where job_name = 'nightly'$$,
 select is((select scheduled_since from tocsin.cron_jobs where job_name = 'nightly'),
   '2026-03-01 12:02Z'::timestamptz, 'Nothing that was due before is asked for.');
 
+update tocsin.cron_jobs set last_run_id = 1000000 where job_name = 'nightly';
 -- made anew: another table, whose runs are counted from 1 again
 update tocsin_internal.watchers set table_oid = 1, last_id = 1000000 where watcher = 'pg_cron';
 delete from cron.job_run_details;
@@ -29,6 +30,12 @@ from cron.job where jobname = 'nightly';
 select tocsin_internal.watch_cron('2026-03-02 03:00:05Z');
 select results_eq('select run_id from tocsin_internal.reported_errors', array['1'],
   'An extension that was made anew is read from its beginning.');
+insert into cron.job_run_details (runid, jobid, username, command, status, start_time)
+select 2, jobid, current_user, command, 'running', '2026-03-03 03:00Z'
+from cron.job where jobname = 'nightly';
+select tocsin_internal.watch_cron('2026-03-03 03:00:05Z');
+select is_empty($$select from tocsin_internal.reported_errors where run_id = '2'$$,
+  'A run of it that goes on was not lost, whatever ids there were before.');
 
 select * from finish();
 rollback;
