@@ -48,7 +48,8 @@ language plpgsql immutable set search_path = ''
 as $$
 declare
   s tocsin_internal.queue_states := p_before;
-  v_is_same constant boolean := coalesce(p_before.relation = r.relation, false);
+  v_is_same constant boolean := coalesce(p_before.relation = r.relation
+    and p_before.sampled_at <= p_now, false);
   v_is_comparable constant boolean := v_is_same
     and p_before.storage is not distinct from r.storage
     and p_before.shape ->> 'counted_by' is not distinct from r.shape ->> 'counted_by';
@@ -294,7 +295,9 @@ begin
     ) as d
     where q.found_at is not null and q.dropped_at is null and not q.is_ignored
       -- at the beat that is nearest to its time
-      and (s.tried_at is null or s.tried_at <= p_now - q.sample_interval + interval '2 seconds')
+      and (s.tried_at is null or s.tried_at <= p_now - q.sample_interval + interval '2 seconds'
+        -- the clock was put back
+        or s.tried_at > p_now)
     order by s.tried_at nulls first
   loop
     -- the locks of all that was looked at are held until the end, some eight for each queue, and
