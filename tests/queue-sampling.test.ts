@@ -3,8 +3,11 @@
 // (What one session can show is pgTAP's.)
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import type pg from "pg";
+import { repository } from "../dev/paths.ts";
 import { startTestDatabase, type TestDatabase } from "../dev/test/database.ts";
 
 const server = await startTestDatabase();
@@ -202,5 +205,42 @@ test("an older pgmq, which notes no reads: a consumer is seen in what it changes
   assert.deepEqual(await status(1), { status: "healthy", unread: 0 });
   assert.deepEqual(await status(12), { status: "slow", unread: 110 });
   assert.deepEqual(await status(15), { status: "stalled", unread: 140 });
+  await db.drop();
+});
+
+test("the how-to works as it stands there", async () => {
+  const db = await server.clone();
+  const page = readFileSync(join(repository, "docs/how-to/watch-queues.md"), "utf8");
+  const blocks = [...page.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(([, sql = ""]) => sql);
+  const run = async (part: string): Promise<Record<string, unknown>[]> => {
+    const block = blocks.find((sql) => sql.includes(part)) ?? assert.fail(`no ${part}`);
+    return db.sql(block.replace("7f3c…", "p"));
+  };
+  await db.sql(`insert into tocsin.alert_channels (name, kind, recipients)
+    values ('Team', 'email', '{team@example.com}')`);
+  await run("queue_stalled");
+  assert.equal((await db.sql("select from tocsin.alert_setting_channels")).length, 2);
+
+  await db.sql("select pgmq.create('orders'); select pgmq.create('orders_dead')");
+  await run("watch_queue");
+  await db.sql(`select pgmq.send_batch('orders',
+    array(select jsonb_build_object('order', n) from generate_series(1, 42) as n))`);
+  await db.sql("select pgmq.send_batch('orders_dead', array_fill('{}'::jsonb, array[16]))");
+  await run("pgmq.delete");
+  await db.sql(`select pgmq.send_batch('orders_dead',
+    array_fill('{"message": {"order": 7}, "error": "late"}'::jsonb, array[2]))`);
+  await db.sql(sample(0));
+  await db.sql(sample(1));
+  const health = await run("from tocsin.queue_health");
+  const orders = health.find((row) => row["queue_name"] === "orders");
+  assert.match(String(orders?.["reason"]), / 41 ready .* 19 dead letters in orders_dead\.$/);
+
+  await run("list_dead_letters");
+  assert.deepEqual(
+    await db.sql("select message from pgmq.q_orders where msg_id > 42 order by msg_id"),
+    [{ message: { order: 42 } }, { message: { order: 7 } }],
+    "sent again: 17 and 18",
+  );
+  assert.equal((await db.sql("select from pgmq.q_orders_dead")).length, 16, "and 19 is dropped");
   await db.drop();
 });
