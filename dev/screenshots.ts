@@ -1,5 +1,6 @@
 // npm run screenshots: the pictures in docs/images, of real alerts on a stack of its own. What fails
 // is chosen, so that the pictures tell the same story each time; the way it takes is the real one.
+//   npm run screenshots -- dashboard     only those of the dashboard
 
 import { mkdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -7,6 +8,7 @@ import pg from "pg";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
 import { failRun, type Failure } from "./demo-failures.ts";
+import { breakSomething, pictureDashboard } from "./screenshots-dashboard.ts";
 import { repository } from "./paths.ts";
 import { startStack, type Stack } from "./stack.ts";
 
@@ -40,14 +42,28 @@ const storm: Failure = {
   error: "HTTP 503 Service Unavailable from https://ledger.example/entries",
 };
 
-const stack = await startStack({ workload: false, progress: console.log });
+const isDashboardAlone = process.argv[2] === "dashboard";
+const stack = await startStack({
+  workload: false,
+  history: true,
+  dashboard: true,
+  progress: console.log,
+});
 const browser = await launchChromium();
 const db = new pg.Client({ connectionString: stack.databaseUrl });
 try {
   await db.connect();
   mkdirSync(images, { recursive: true });
-  await failInTurn(stack);
-  await takePictures(stack, browser);
+  if (!isDashboardAlone) {
+    await failInTurn(stack);
+    await takePictures(stack, browser);
+  }
+  await breakSomething(db);
+  await pictureDashboard(stack, browser, async (page, name) => {
+    const path = join(images, `${name}.png`);
+    await page.screenshot({ path });
+    weigh(path);
+  });
 } finally {
   await db.end();
   await browser.close();
@@ -108,6 +124,11 @@ async function takePicture(browser: Browser, picture: Picture): Promise<void> {
   const path = join(images, `${name}.png`);
   await page.screenshot({ path, fullPage: true });
   await page.close();
+  weigh(path);
+}
+
+/** Whoever clones the repository gets every picture. */
+function weigh(path: string): void {
   const { size } = statSync(path);
   console.log(`${relative(repository, path)}  ${Math.round(size / 1000)} kB`);
   if (size <= largest) return;

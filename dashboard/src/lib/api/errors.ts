@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { timeZone } from "../format.ts";
 import { bucketLength, bucketOf, spanOf } from "../range.ts";
 import { call } from "./client.ts";
+import { mostBuckets } from "./history.ts";
 import { severity } from "./incidents.ts";
 
 export const statuses = ["open", "ignored", "resolved"] as const;
@@ -90,7 +91,7 @@ export async function readErrorHistory(
   signal?: AbortSignal,
 ): Promise<ErrorHistory> {
   const { from, to } = spanOf(key.range);
-  const p_bucket = bucketOf(key.range, 100);
+  const p_bucket = bucketOf(key.range, mostBuckets());
   const buckets = await call(
     "error_rate_history",
     {

@@ -26,12 +26,15 @@ export type HistoryKey = {
 };
 export type History = { buckets: Bucket[]; bucketMs: number };
 
-const most = 100;
+/** Bars that can still be told from each other. */
+export function mostBuckets(): number {
+  return innerWidth < 600 ? 50 : 100;
+}
 
 /** The runs of a range, bucket by bucket, gaps as zeros. */
 export async function readHistory(key: HistoryKey, signal?: AbortSignal): Promise<History> {
   const { from, to } = spanOf(key.range);
-  const p_bucket = bucketOf(key.range, most);
+  const p_bucket = bucketOf(key.range, mostBuckets());
   const buckets = await call(
     "run_metrics_history",
     {

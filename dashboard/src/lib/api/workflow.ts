@@ -84,6 +84,9 @@ const setting = z.object({
 });
 export type AppliedSetting = z.infer<typeof setting>;
 
+/** Kinds that never hear of runs. */
+const ofOthers = /^(cron|queue|webhook|tocsin)_/;
+
 /** The settings that hear of a workflow, the most specific first. */
 export async function readAppliedSettings(
   key: { project: string; workflow: string },
@@ -95,5 +98,5 @@ export async function readAppliedSettings(
     z.object({ settings: z.array(setting) }),
     signal,
   );
-  return settings;
+  return settings.filter(({ kind }) => !ofOthers.test(kind));
 }

@@ -100,7 +100,7 @@ export function chartOptions(options: Options): uPlot.Options {
         stroke: () => color("--faint"),
         font,
         size: 52,
-        space: 42,
+        space: 34,
         // half a run is none
         ...(hasBars ? { incrs: wholeSteps } : {}),
         ticks: { show: false },
