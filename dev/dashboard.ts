@@ -3,13 +3,16 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { serveFetch, type HttpServer } from "./http.ts";
 import { localDir, repository } from "./paths.ts";
+import { isAlive } from "./state.ts";
 
 export const dashboardDir = join(repository, "dashboard");
 const buildDir = join(dashboardDir, "build");
+const lockFile = join(localDir, "dashboard.lock");
 const stampFile = join(localDir, "dashboard.stamp");
 const packages = join(repository, "node_modules");
 
@@ -24,12 +27,38 @@ export type DashboardConfig = {
 /** Builds it unless the same sources were built before. Answers whether it had to. */
 export async function buildDashboard(): Promise<boolean> {
   const stamp = hashSources();
-  const built = existsSync(stampFile) ? readFileSync(stampFile, "utf8") : "";
-  if (built === stamp && existsSync(join(buildDir, "index.html"))) return false;
-  await runBinary("vite/bin/vite.js", ["build", "--logLevel", "error"]);
+  const isBuilt = (): boolean =>
+    existsSync(join(buildDir, "index.html")) &&
+    existsSync(stampFile) &&
+    readFileSync(stampFile, "utf8") === stamp;
+  if (isBuilt()) return false;
   mkdirSync(localDir, { recursive: true });
-  writeFileSync(stampFile, stamp);
-  return true;
+  const release = await lockBuild();
+  try {
+    // while we waited, another may have built it
+    if (isBuilt()) return false;
+    await runBinary("vite/bin/vite.js", ["build", "--logLevel", "error"]);
+    writeFileSync(stampFile, stamp);
+    return true;
+  } finally {
+    release();
+  }
+}
+
+/** Tests start stacks side by side, and there is one folder to build into. */
+async function lockBuild(): Promise<() => void> {
+  for (;;) {
+    try {
+      writeFileSync(lockFile, String(process.pid), { flag: "wx" });
+      return () => rmSync(lockFile, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    // one that was killed leaves its lock behind
+    const owner = Number(existsSync(lockFile) ? readFileSync(lockFile, "utf8") : NaN);
+    if (owner > 0 && !isAlive(owner)) rmSync(lockFile, { force: true });
+    else await sleep(200);
+  }
 }
 
 /** SvelteKit's types, which the checks of types and the linter read. */

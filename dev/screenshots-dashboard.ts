@@ -69,7 +69,6 @@ export async function pictureDashboard(stack: Stack, browser: Browser, take: Tak
   ] as const) {
     const context = await browser.newContext({
       viewport: { width, height: 844 },
-      deviceScaleFactor: width < 500 ? 1.25 : 1,
       colorScheme: theme,
       locale: "en-GB",
       timezoneId: "UTC",
@@ -99,5 +98,5 @@ async function signIn(context: BrowserContext, stack: Stack): Promise<Page> {
 }
 
 async function heightOf(page: Page): Promise<number> {
-  return Math.max(600, Math.min(2_400, Number(await page.evaluate("document.body.scrollHeight"))));
+  return Math.max(600, Math.min(1_900, Number(await page.evaluate("document.body.scrollHeight"))));
 }

@@ -48,7 +48,8 @@ export function releaseStack(): void {
   if (runningStack()?.pid === process.pid) rmSync(stateFile, { force: true });
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine is there. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -35,7 +35,9 @@ export async function loadConfig(): Promise<Config> {
 }
 
 async function readFile(): Promise<unknown> {
-  const response = await fetch(`${resolve("/")}config.json`, { cache: "no-cache" });
+  const response = await fetch(`${resolve("/").replace(/\/$/, "")}/config.json`, {
+    cache: "no-cache",
+  });
   // A static host answers every address with index.html.
   const isJson = response.headers.get("content-type")?.includes("json") ?? false;
   return response.ok && isJson ? ((await response.json()) as unknown) : undefined;
