@@ -107,8 +107,11 @@ create function tocsin_internal.match_sorts(
   p_sorts tocsin_internal.error_sort[], p_settings tocsin_internal.event_setting[]
 ) returns table (sort bigint, setting_id uuid)
 -- the planner knows no sizes of arrays, and would join them row by row
-language sql stable set search_path = '' set enable_nestloop = off
+language plpgsql stable set search_path = '' set enable_nestloop = off
 as $$
+#variable_conflict use_column
+begin
+  return query
   with pair as (
     select k, s from unnest(p_sorts) as k join unnest(p_settings) as s
       on s.project_id = k.project_id
@@ -131,7 +134,8 @@ as $$
     from pair p
   )
   select c.sort, c.setting_id from candidate c
-  where c.is_wanted and c.level >= coalesce(c.top, 0)
+  where c.is_wanted and c.level >= coalesce(c.top, 0);
+end
 $$;
 
 comment on function tocsin_internal.match_sorts(tocsin_internal.error_sort[],
