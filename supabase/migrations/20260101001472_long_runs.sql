@@ -144,6 +144,17 @@ $$;
 comment on function tocsin_internal.seen_run_of(tocsin.run_sources) is
   'SQL that reads a row r of the run table as seen_run.';
 
+create function tocsin_internal.final_statuses(p_mapping jsonb) returns text[]
+language sql immutable set search_path = ''
+as $$
+  select array(
+    select jsonb_array_elements_text(p_mapping -> outcome)
+    from unnest(array['succeeded', 'failed', 'canceled', 'timed_out']) as outcome)
+$$;
+
+comment on function tocsin_internal.final_statuses(jsonb) is
+  'The statuses of a mapping with which a run has ended.';
+
 create function tocsin_internal.look_by_index(
   p_source tocsin.run_sources, p_from timestamptz, p_to timestamptz
 ) returns table (runs tocsin_internal.seen_run[], until timestamptz, is_done boolean)
@@ -156,30 +167,22 @@ declare
 begin
   -- with ties, lest those that started at one instant are seen in part
   return query execute format($q$
-    select array_agg(run), coalesce(max((run).started_at), $2), count(*) < 5000
+    select array_agg(%1$s) filter (where r.%5$I::text <> all ($3)), coalesce(max(%6$s), $2),
+      count(*) < 5000
     from (
-      select %1$s as run from %2$s r where %3$s > ($1%4$s) and %3$s <= ($2%4$s)
+      select r.* from %2$s r where %3$s > ($1%4$s) and %3$s <= ($2%4$s)
       order by %3$s fetch first 5000 rows with ties
-    ) as read
-  $q$, tocsin_internal.seen_run_of(p_source), p_source.run_table, v_started, v_zone)
-  using p_from, p_to;
+    ) as r
+  $q$, tocsin_internal.seen_run_of(p_source), p_source.run_table, v_started, v_zone,
+    p_source.mapping ->> 'status', tocsin_internal.timestamp_expression(p_source.run_table,
+      p_source.mapping ->> 'started_at', 'r'))
+  using p_from, p_to, tocsin_internal.final_statuses(p_source.mapping);
 end
 $$;
 
 comment on function tocsin_internal.look_by_index(tocsin.run_sources, timestamptz, timestamptz) is
-  'Runs that started after p_from, up to p_to, by the index on their start times: about 5,000, up '
-  'to when, and whether these are all.';
-
-create function tocsin_internal.final_statuses(p_mapping jsonb) returns text[]
-language sql immutable set search_path = ''
-as $$
-  select array(
-    select jsonb_array_elements_text(p_mapping -> outcome)
-    from unnest(array['succeeded', 'failed', 'canceled', 'timed_out']) as outcome)
-$$;
-
-comment on function tocsin_internal.final_statuses(jsonb) is
-  'The statuses of a mapping with which a run has ended.';
+  'Open runs that started after p_from, up to p_to, by the index on their start times: among about '
+  '5,000, up to when, and whether these are all.';
 
 create function tocsin_internal.look_by_page(
   p_source tocsin.run_sources, p_table regclass, p_page bigint, p_from timestamptz,
