@@ -232,6 +232,18 @@ comment on function tocsin_internal.find_long_runs(timestamptz) is
   'those that are stuck. Of many tables, those first that have waited longest, for a second. A '
   'stage of the heart. Returns at how many tables it looked.';
 
+create function tocsin_internal.say_search(p_source_id text) returns text
+language sql stable set search_path = ''
+as $$
+  select case s.way when 'index' then 'long runs are found by the index on their start times'
+      when 'sweep' then 'long runs are looked for page by page: no index is on their start times'
+      else 'long runs are not found: no start time is known, or no index is on the run''s id' end
+  from tocsin_internal.run_searches s where s.source_id = p_source_id
+$$;
+
+comment on function tocsin_internal.say_search(text) is
+  'How long runs of a source are found, in words; null: nobody asks for them.';
+
 create function tocsin_internal.prune_long_runs(p_now timestamptz, p_limit int) returns bigint
 language plpgsql set search_path = ''
 as $$

@@ -163,8 +163,17 @@ begin
   else
     select s.problem, s.hint into v_problem, v_hint
     from tocsin_internal.check_statuses(p_source) as s;
-    return query select v_name, case when v_problem is null then 'ok' else 'warn' end,
-      concat_ws(': ', p_source.run_table::text, v_problem), v_hint;
+    return query
+    select v_name, case when v_problem is null and l.way is distinct from 'none' then 'ok'
+        else 'warn' end,
+      concat_ws('; ', concat_ws(': ', p_source.run_table::text, v_problem),
+        tocsin_internal.say_search(p_source.source_id)),
+      coalesce(v_hint, case l.way when 'none' then
+        'Map started_at, and make an index on the run''s id: '
+        'docs/reference/alert-kinds/run_stuck.md'
+      end)
+    from (select p_source.source_id) as s
+    left join tocsin_internal.run_searches l using (source_id);
   end if;
 end
 $$;
