@@ -32,7 +32,8 @@ const flags = {
 type Values = { [name in keyof typeof flags]?: string | boolean | string[] };
 
 const databaseFlags = ["db-url", "local", "linked"];
-const known: Record<string, string[]> = {
+/** The commands, each with its options. */
+export const known: Record<string, string[]> = {
   install: ["dry-run", "overwrite", ...databaseFlags],
   upgrade: ["dry-run", "overwrite", ...databaseFlags],
   setup: ["url", "operator", "watch", ...databaseFlags],
