@@ -280,7 +280,8 @@ select ('bbbbbbbb-0000-4000-8000-' || lpad(place::text, 12, '0'))::uuid, name, k
 from (values
   (1, 'Every failed run', 'run_failed', null, '{}', 'high', '0', '0'),
   (2, 'Failure rate over 10 %', 'failure_rate', null,
-    '{"threshold": 10, "resolve_threshold": 5}', 'high', '2 minutes', '5 minutes'),
+    '{"threshold": 10, "resolve_threshold": 5, "min_sample": 10}', 'high', '2 minutes',
+    '5 minutes'),
   (3, 'Success rate under 90 % in an hour', 'success_rate', null,
     '{"threshold": 90, "window": "1 hour"}', 'medium', '5 minutes', '10 minutes'),
   (4, 'Twelve failures in a quarter of an hour', 'failure_count', null, '{"threshold": 12}',
