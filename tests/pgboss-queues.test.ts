@@ -194,8 +194,16 @@ test("a queue of pg-boss that is deleted is not told of any more", async () => {
   await boss.start();
   await boss.createQueue("orders");
   assert.equal((await look(db, 0))["status"], "idle");
+
+  await boss.createQueue("letters");
+  await db.sql("update pgboss.queue set dead_letter = 'letters' where name = 'orders'");
+  await look(db, 10);
+  const [queue] = await db.sql(
+    "select dead_letter_queue, found_at from tocsin.queues where queue_name = 'orders'",
+  );
+  assert.equal(queue?.["dead_letter_queue"], "letters", "pg-boss says where its letters go");
   await boss.deleteQueue("orders");
-  assert.deepEqual(await look(db, 10), {});
+  assert.deepEqual(await look(db, 20), {});
   await boss.stop();
   await db.drop();
 });

@@ -150,12 +150,15 @@ begin
       backing_up_over, poison_reads) = ('', interval '10 seconds', true, interval '1 minute',
       interval '2 minutes', 100, 5);
   begin
-    select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_present
+    select array_agg(array[kind::text, queue_name,
+        case kind when 'pgboss' then nullif(dead_letter_queue, queue_name) end]
+      order by kind, queue_name) into v_present
     from tocsin_internal.present_queues();
   exception when lock_not_available then
     return; -- an upgrade is going on: there are those that are known
   end;
-  select array_agg(kind || ' ' || queue_name order by kind, queue_name) into v_known
+  select array_agg(array[kind::text, queue_name,
+      case kind when 'pgboss' then dead_letter_queue end] order by kind, queue_name) into v_known
   from tocsin.queues where found_at is not null and dropped_at is null;
   if v_present is not distinct from v_known then
     return;
@@ -167,9 +170,13 @@ begin
     p.kind = 'pgboss' and p.queue_name like '\_\_pgboss\_\_%', p_now
   from tocsin_internal.present_queues() p
   where length(p.queue_name) <= 200 and p.queue_name ~ '\S'
-  on conflict (kind, queue_name) do update set found_at = p_now, dropped_at = null,
-    dead_letter_queue = coalesce(q.dead_letter_queue, excluded.dead_letter_queue)
-    where q.found_at is null or q.dropped_at is not null;
+  on conflict (kind, queue_name) do update set dropped_at = null,
+    found_at = case when q.dropped_at is null then coalesce(q.found_at, p_now) else p_now end,
+    dead_letter_queue = case q.kind when 'pgboss' then excluded.dead_letter_queue
+      else coalesce(q.dead_letter_queue, excluded.dead_letter_queue) end
+    where q.found_at is null or q.dropped_at is not null
+      -- pg-boss says itself where its dead letters go
+      or q.kind = 'pgboss' and q.dead_letter_queue is distinct from excluded.dead_letter_queue;
   update tocsin.queues q set dropped_at = p_now
   where q.found_at is not null and q.dropped_at is null and not exists (
     select from tocsin_internal.present_queues() p
