@@ -166,14 +166,14 @@ for (const version of [10, 11, 12]) {
       assert.equal(unknown["in_flight_count"], version === 10 ? null : 0, "pg-boss's own count");
 
       await db.sql(`create index concurrently on ${table} (name, completed_on)`);
-      // found within ten minutes
-      const known = await look(db, 11 * 60);
+      // found within twenty minutes
+      const known = await look(db, 21 * 60);
       assert.equal(known["unknown_because"], version === 10 ? UNCOUNTED : null);
       await db.sql(`insert into pgboss.job (name, state, created_on, started_on, completed_on)
         select 'orders', case when n % 10 = 0 then 'failed' else 'completed' end::pgboss.job_state,
-          now() + interval '663 s', now() + interval '664 s', now() + interval '665 s'
+          now() + interval '1263 s', now() + interval '1264 s', now() + interval '1265 s'
         from generate_series(1, 50) as n`);
-      const indexed = await look(db, 11 * 60 + 10);
+      const indexed = await look(db, 21 * 60 + 10);
       assert.deepEqual(
         [indexed["finished_count"], indexed["failed_count"], indexed["error_rate"]],
         [50, 5, 0.1],

@@ -198,10 +198,25 @@ create type tocsin_internal.queue_reading as (
   has_archived boolean,
   unknown text[],
   unknown_because text,
-  shape jsonb
+  shape jsonb,
+  is_shaped boolean
 );
 comment on type tocsin_internal.queue_reading is
   'What one look at a queue found, of whatever kind it is. Null: it cannot be known.';
+
+create function tocsin_internal.is_shape_old(
+  p_state tocsin_internal.queue_states, p_now timestamptz
+) returns boolean
+language sql immutable set search_path = ''
+as $$
+  -- each queue at a time of its own, so that not all of them fall into one beat
+  select p_state.shape is null or p_state.shaped_at is null or p_state.shaped_at
+    < p_now - make_interval(secs => 600 + abs(hashtext(p_state.queue_name) % 600))
+$$;
+
+comment on function tocsin_internal.is_shape_old(tocsin_internal.queue_states, timestamptz) is
+  'Whether it is time to look again which columns and indexes the tables of a queue have: each 10 '
+  'to 20 minutes.';
 
 create function tocsin_internal.say_seconds(p_seconds double precision) returns text
 language sql immutable set search_path = ''

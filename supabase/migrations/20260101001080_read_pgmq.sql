@@ -174,10 +174,11 @@ declare
   v_waits double precision[];
   v tocsin_internal.queue_reading;
 begin
-  if v_shape is null or v_relation::oid::bigint is distinct from (v_shape ->> 'relation')::bigint
-    or p_state.shaped_at < p_now - interval '10 minutes'
+  if tocsin_internal.is_shape_old(p_state, p_now)
+    or v_relation::oid::bigint is distinct from (v_shape ->> 'relation')::bigint
   then
     v_shape := tocsin_internal.shape_of_pgmq(p_queue.queue_name);
+    v.is_shaped := true;
   end if;
   if v_shape is null then
     raise exception 'its table pgmq.% is gone', lower('q_' || p_queue.queue_name)

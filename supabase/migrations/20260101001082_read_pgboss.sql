@@ -73,11 +73,11 @@ declare
   v_changes record;
   v tocsin_internal.queue_reading;
 begin
-  if v_shape is null or p_state.shaped_at < p_now - interval '10 minutes'
-    or to_regclass(v_shape ->> 'table')::oid::bigint
+  if tocsin_internal.is_shape_old(p_state, p_now) or to_regclass(v_shape ->> 'table')::oid::bigint
       is distinct from (v_shape ->> 'relation')::bigint
   then
     v_shape := tocsin_internal.shape_of_pgboss(v_name);
+    v.is_shaped := true;
   end if;
   if v_shape is null then
     raise exception 'the table of its jobs is gone' using errcode = 'TC098',

@@ -70,9 +70,7 @@ begin
   s.tried_at := p_now;
   s.relation := r.relation;
   s.storage := r.storage;
-  if s.shape is distinct from r.shape or s.shaped_at < p_now - interval '10 minutes'
-    or s.shaped_at is null
-  then
+  if r.is_shaped then
     s.shaped_at := p_now;
   end if;
   s.shape := r.shape;
