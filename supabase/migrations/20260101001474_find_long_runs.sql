@@ -120,7 +120,10 @@ begin
   select * into s from tocsin_internal.run_searches where source_id = p_source.source_id;
   v_is_minute := s.looked_at is null
     or date_trunc('minute', s.looked_at) <> date_trunc('minute', p_now);
-  if not v_is_minute and s.sweep_table is null then
+  if not v_is_minute and s.sweep_table is null
+    -- a table that is far behind, as when somebody has only begun to ask, catches up at each beat
+    and not (s.way = 'index' and s.looked_until < v_of_age - interval '1 minute')
+  then
     return 0;
   end if;
   s.source_id := p_source.source_id;
@@ -220,7 +223,7 @@ begin
         v_source.source_id, p_now);
       insert into tocsin_internal.run_searches (source_id, way, looked_at, looked_until)
       values (v_source.source_id, 'none', p_now, v_source.watched_at)
-      on conflict (source_id) do update set looked_at = p_now, sweep_table = null;
+      on conflict (source_id) do update set looked_at = p_now, sweep_table = null, way = 'none';
     end;
   end loop;
   return v_count;
