@@ -11,6 +11,7 @@ import { queueSamplingSuite } from "./queue-sampling.ts";
 import { readSuite } from "./read.ts";
 import { rollUpSuite } from "./roll-up.ts";
 import { snapshotSuite } from "./snapshot.ts";
+import { watchersSuite } from "./watchers.ts";
 
 export const suites: Suite[] = [
   captureSuite,
@@ -21,6 +22,7 @@ export const suites: Suite[] = [
   ingestSuite,
   admissionSuite,
   queueSamplingSuite,
+  watchersSuite,
   evaluateSuite,
   backtestSuite,
 ];

@@ -97,6 +97,7 @@ comment on column tocsin_internal.request_labels.labeled_at is 'When that was sa
 
 create table tocsin_internal.waiting_requests (
   request_id bigint primary key,
+  request_hash text not null,
   method text not null,
   url text not null,
   first_seen_at timestamptz not null
@@ -105,6 +106,8 @@ create table tocsin_internal.waiting_requests (
 comment on table tocsin_internal.waiting_requests is
   'Requests that the heart saw in net.http_request_queue, up to 500.';
 comment on column tocsin_internal.waiting_requests.request_id is 'The request.';
+comment on column tocsin_internal.waiting_requests.request_hash is
+  'A hash of its method and URL: after a crash another one may have its id.';
 comment on column tocsin_internal.waiting_requests.method is 'GET, POST or DELETE.';
 comment on column tocsin_internal.waiting_requests.url is 'Its URL, without its secrets.';
 comment on column tocsin_internal.waiting_requests.first_seen_at is 'Since when it is seen.';

@@ -74,14 +74,18 @@ begin
       select from tocsin_internal.waiting_requests having max(request_id) <= v_last);
   end if;
   if v_ids is not null then
-    insert into tocsin_internal.waiting_requests (request_id, method, url, first_seen_at)
-    select q.id, upper(q.method::text), tocsin_internal.webhook_url(q.url), p_now
+    insert into tocsin_internal.waiting_requests as w
+      (request_id, request_hash, method, url, first_seen_at)
+    select q.id, q.hash, upper(q.method), tocsin_internal.webhook_url(q.url), p_now
     from (
-      select * from net.http_request_queue where ctid < '(2048,0)'::tid and id = any (v_ids[: 500])
+      select id, method::text, url, md5(method || ' ' || url) as hash from net.http_request_queue
+      where ctid < '(2048,0)'::tid and id = any (v_ids[: 500])
     ) as q
     where not exists (
-      select from tocsin_internal.waiting_requests w where w.request_id = q.id)
-    on conflict (request_id) do nothing;
+      select from tocsin_internal.waiting_requests k
+      where k.request_id = q.id and k.request_hash = q.hash)
+    on conflict (request_id) do update set request_hash = excluded.request_hash,
+      method = excluded.method, url = excluded.url, first_seen_at = excluded.first_seen_at;
   end if;
 
   -- a worker that was seen in this minute is not looked for again
