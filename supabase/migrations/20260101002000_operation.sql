@@ -49,7 +49,8 @@ begin
     return;
   end if;
   for v_check in select unnest(array['check_platform', 'check_schedule', 'check_notify',
-                                     'check_watching', 'check_forwarding', 'check_itself']) loop
+                                     'check_watching', 'check_forwarding', 'check_itself',
+                                     'check_watchers']) loop
     begin
       return query execute format('select * from tocsin_internal.%I($1)', v_check) using p_now;
     exception when others then
