@@ -9,17 +9,15 @@ create function tocsin_internal.check_watchers(p_now timestamptz)
 returns table (check_name text, status text, detail text, hint text)
 language plpgsql stable set search_path = ''
 as $$
-declare
-  v_part record;
 begin
-  for v_part in select * from tocsin.platform_health h where h.status <> 'absent' order by h.part loop
-    return query select v_part.part || ' runs',
-      case when v_part.status = 'ok' then 'ok' else 'warn' end, v_part.reason,
-      case when v_part.status = 'ok' then null
-        when v_part.part = 'pg_net' then 'select net.worker_restart();'
-        when v_part.is_running then 'alter system set cron.log_run = on; then restart the database.'
-        else 'Restart the database: pg_cron begins with it.' end;
-  end loop;
+  return query select 'cron scheduler', case h.status when 'ok' then 'ok' else 'warn' end, h.reason,
+    case when h.status = 'ok' then null
+      when h.is_running then 'alter system set cron.log_run = on; then restart the database.'
+      else 'Restart the database: pg_cron begins with it.' end
+    from tocsin.platform_health h where h.part = 'pg_cron' and h.status <> 'absent';
+  return query select 'webhook worker', case h.status when 'ok' then 'ok' else 'warn' end, h.reason,
+    case when h.status <> 'ok' then 'select net.worker_restart();' end
+    from tocsin.platform_health h where h.part = 'pg_net' and h.status <> 'absent';
   if tocsin_internal.can_see_cron() then
     return query
       select 'cron jobs', case when count(*) = 0 then 'ok' else 'warn' end,

@@ -32,11 +32,11 @@ select results_eq($$select status, detail from pg_temp.found('webhooks')$$,
 
 -- no worker of these in the databases of tests, and an old one where they run on the real thing
 select results_eq($$
-  select h.part || ' runs', case h.status when 'ok' then 'ok' else 'warn' end, h.reason
+  select case h.part when 'pg_cron' then 'cron scheduler' else 'webhook worker' end, case h.status when 'ok' then 'ok' else 'warn' end, h.reason
   from tocsin.platform_health h order by 1
 $$, $$
   select check_name, status, detail from tocsin.doctor()
-  where check_name in ('pg_cron runs', 'pg_net runs') order by 1
+  where check_name in ('cron scheduler', 'webhook worker') order by 1
 $$, 'Whether the scheduler and the worker run is told beside what follows from it.');
 select isnt_empty($$select from tocsin.platform_health where version <> '' and part = 'pg_net'$$,
   'With the version that is there.');
