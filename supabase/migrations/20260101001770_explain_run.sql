@@ -72,10 +72,12 @@ as $$
       jsonb_build_object('notification_id', t.notification_id, 'purpose', t.purpose)
     from told t where t.purpose is not null
     union all
-    select a.resolved_at, 7, 0, 'over', 'The workflow succeeds again.', a.setting_name, null,
+    select t.at, 7, 0, 'over', coalesce('Its alert ended. ' || t.note,
+        'The workflow succeeds again.'), a.setting_name, null,
       jsonb_build_object('alert_id', a.alert_id)
     from tocsin.alerts a
-    where a.alert_id in (select l.alert_id from decided l) and a.resolved_at is not null
+    join tocsin.alert_transitions t on t.alert_id = a.alert_id and t.transition = 'resolved'
+    where a.alert_id in (select l.alert_id from decided l)
     union all
     select null, 9, t.log_id, 'waiting', case t.decision when 'deferred'
         then 'Not told yet: that happens at the end of the quiet period.'

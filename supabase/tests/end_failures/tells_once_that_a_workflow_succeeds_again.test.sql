@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(15);
+select plan(17);
 
 create table public.jobs (id int primary key, workflow_id text, project_id text, status text,
   finished_at timestamptz, error text);
@@ -66,6 +66,13 @@ $$, $$values ('does not', 'failure', 'notified', 1), ('does not', 'failure', 'th
 select is((select count(*)::int from tocsin.alert_logs where what = 'failure'
   and (alert_id is not null) = (setting_name = 'resolves')), 4, 'A failure knows its alert.');
 select is_empty('select * from tocsin.unaccounted_events', 'All is accounted for.');
+
+select results_eq($$select step, story from tocsin.explain_run('3') order by at desc limit 1$$,
+  $$values ('told', 'Told in a summary: w failed: no route to host')$$,
+  'The story of a run goes on until it was told,');
+select ok(exists (select from tocsin.explain_run('3') where step = 'over'
+  and at = '2026-03-04 10:04Z' and story = 'The workflow succeeds again.'),
+  'and says when its workflow succeeded again.');
 
 -- held back as a whole: the end is told with it
 select pg_temp.ended(7, 'failed', '2026-03-04 11:00:20Z'),
