@@ -2,7 +2,10 @@
 // Only a superuser may make one here, as `postgres` may on Supabase.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { repository } from "../dev/paths.ts";
 import { startTestDatabase, type TestDatabase } from "../dev/test/database.ts";
 
 const server = await startTestDatabase();
@@ -83,5 +86,14 @@ test("a statement about something else waits for no watched table", async () => 
   await db.sql("set statement_timeout = '1s'; create temp table mine (id int)");
   await db.sql("set statement_timeout = '1s'; create table public.notes (id int)");
   await writer.query("rollback");
+  await db.drop();
+});
+
+test("taken out, it is gone as well, whoever made it", async () => {
+  const db = await prepared();
+  await db.sql(readFileSync(join(repository, "cli/sql/uninstall.sql"), "utf8"));
+  const left = await db.superuser("select evtname from pg_event_trigger where evtname ~ 'tocsin'");
+  assert.deepEqual(left, []);
+  await db.sql("alter table public.runs add column note text");
   await db.drop();
 });

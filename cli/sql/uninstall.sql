@@ -111,14 +111,6 @@ begin
     execute 'drop policy if exists "members listen to tocsin of their projects" '
       'on realtime.messages';
   end if;
-  for v_name in
-    select evtname from pg_catalog.pg_event_trigger e
-    join pg_catalog.pg_proc p on p.oid = e.evtfoid
-    where p.pronamespace = to_regnamespace('tocsin_internal')
-  loop
-    execute format('drop event trigger %I', v_name);
-  end loop;
-
   if to_regclass('pgmq.meta') is not null then
     for v_name in
       select queue_name from pgmq.meta
@@ -134,6 +126,7 @@ begin
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets where name like 'tocsin\_%';
   end if;
+  -- with the event trigger of tocsin.follow_changes(), whoever made it
   execute 'drop schema if exists tocsin, tocsin_internal cascade';
 
   -- Extensions that were not there before, unless somebody else has begun to use them.
