@@ -14,13 +14,15 @@ select pgmq.create('orders');
 select from tocsin_internal.sample_queues(now());
 select is_empty($$select from tocsin_internal.list_watches() where kind = 'queue'$$,
   'A queue of which nothing was said is found without being told.');
-select from tocsin.watch_queue('orders', p_options => '{"project_id": "p", "slow_after": "1 hour"}');
+select from tocsin.watch_queue('orders',
+  p_options => '{"project_id": "p", "slow_after": "1 hour"}');
 create temp table watches as select * from tocsin_internal.list_watches();
 create temp table sources as
   select source_id, run_table, mapping from tocsin.run_sources where source_id <> 'gone';
 
 select results_eq('select kind, name from watches',
-  $$values ('errors', 'events'), ('queue', 'pgmq orders'), ('runs', 'odd_runs')$$, 'A table that is gone is left out.');
+  $$values ('errors', 'events'), ('queue', 'pgmq orders'), ('runs', 'odd_runs')$$,
+  'A table that is gone is left out.');
 do $$
 declare
   v_call text;
