@@ -233,7 +233,7 @@ begin
     on_no_data = p_row.on_no_data, notify_resolved = p_row.notify_resolved,
     group_by = p_row.group_by, group_wait = p_row.group_wait,
     throttle_limit = p_row.throttle_limit, throttle_window = p_row.throttle_window,
-    repeat_interval = p_row.repeat_interval, template = p_row.template,
+    repeat_interval = p_row.repeat_interval, template = p_row.template, labels = p_row.labels,
     is_enabled = p_row.is_enabled
   where s.setting_id = p_row.setting_id;
   return found;
