@@ -13,7 +13,7 @@ import { repository } from "./paths.ts";
 import { startStack, type Stack } from "./stack.ts";
 
 const images = join(repository, "docs/images");
-const largest = 200_000;
+const largest = 250_000;
 const patience = 60_000;
 
 /** The last one is the picture of an alert: it has something to redact. */

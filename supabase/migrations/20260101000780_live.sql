@@ -3,7 +3,8 @@
 -- next look. Where there is no Realtime, nothing happens.
 --
 -- Topics are private: tocsin:project:<project_id>, and tocsin:operators for what belongs to none.
--- The event is the kind of what changed (runs); the payload is {"project_id", "at"}.
+-- The event is the kind of what changed (runs, errors, alerts, queues); the payload is
+-- {"project_id", "at"}.
 --
 -- SECURITY DEFINER functions: none.
 

@@ -14,6 +14,8 @@ const pollMs = 5_000;
 const sureMs = 60_000;
 /** Hints come once a beat and project: those of a moment are one. */
 const gatherMs = 150;
+/** Realtime allows a hundred on a connection; who sees more projects asks by themselves. */
+const mostTopics = 90;
 
 type Listener = (kinds: ReadonlySet<Kind> | undefined) => void;
 
@@ -30,6 +32,7 @@ class Live {
   readonly #listeners = new Set<Listener>();
   #channels: RealtimeChannel[] = [];
   #joined = new Set<RealtimeChannel>();
+  #wanted = 0;
   #hinted = new Set<Kind>();
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #askedAt = 0;
@@ -90,7 +93,8 @@ class Live {
   #listen(projectIds: string[], isOperator: boolean): void {
     const topics = projectIds.filter(Boolean).map((id) => `tocsin:project:${id}`);
     if (isOperator) topics.push("tocsin:operators");
-    for (const topic of topics) {
+    this.#wanted = topics.length;
+    for (const topic of topics.slice(0, mostTopics)) {
       const channel = session.client.channel(topic, { config: { private: true } });
       channel
         .on("broadcast", { event: "*" }, ({ event }) => this.#hint(event as Kind))
@@ -100,7 +104,7 @@ class Live {
           if (isJoined && !this.#joined.has(channel)) this.refresh();
           if (isJoined) this.#joined.add(channel);
           else this.#joined.delete(channel);
-          this.isPushed = this.#joined.size === this.#channels.length;
+          this.isPushed = this.#joined.size === this.#wanted;
         });
       this.#channels.push(channel);
     }
