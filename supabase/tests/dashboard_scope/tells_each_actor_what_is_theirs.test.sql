@@ -35,7 +35,8 @@ select is(pg_temp.scope_of('00000000-0000-4000-8000-000000000001') -> 'projects'
   {"project_id": "a", "name": "Acme", "role": null},
   {"project_id": "b", "name": null, "role": null}]'::jsonb,
   'An operator has every project that runs.');
-select is(pg_temp.scope_of('00000000-0000-4000-8000-000000000003') - array['version', 'has_queues', 'has_cron'],
+select is(pg_temp.scope_of('00000000-0000-4000-8000-000000000003')
+    - array['version', 'has_queues', 'has_cron'],
   '{"is_operator": false, "projects": [], "has_runs": false}'::jsonb,
   'A stranger has none, and does not learn that there are runs.');
 set local role anon;

@@ -5,7 +5,8 @@ select plan(7);
 
 create table jobs (id int primary key, project_id text, workflow_id text, status text,
   started_at timestamptz, finished_at timestamptz, error text);
-select from tocsin.watch_runs('jobs', p_options => '{"run_url_template": "https://a.example/{{run_id}}"}');
+select from tocsin.watch_runs('jobs', p_options =>
+  '{"run_url_template": "https://a.example/{{run_id}}"}');
 insert into jobs
 select n, 'a', case n when 100 then 'other' else 'w' end,
   case n when 99 then 'failed' else 'succeeded' end, now() - interval '5 minutes',
@@ -37,7 +38,8 @@ select ok((select (member #>> '{durations,p50}')::float between 47500 and 52500 
 select is((select member #>> '{failures,0,message}' from told), 'boom', 'Its failures are told,');
 select is((select member #>> '{failures,0,run_url}' from told), 'https://a.example/99',
   'each with the link to its run.');
-select is((select member ->> 'criticality' from told), 'normal', 'Nobody said how much it matters.');
+select is((select member ->> 'criticality' from told), 'normal',
+  'Nobody said how much it matters.');
 select is((select stranger -> 'now' from told), 'null', 'A stranger learns of no runs,');
 select is((select stranger -> 'failures' from told), '[]', 'and of no failures.');
 

@@ -10,7 +10,8 @@ returns void language sql as 'insert into realtime.sent values (payload, event, 
 
 insert into tocsin.alerts (setting_id, setting_name, kind, project_id, workflow_id, severity, state,
   pending_since, fired_at, judged_at)
-select gen_random_uuid(), 'Rate', 'failure_rate', project, 'w', 'high', 'firing', now(), now(), now()
+select gen_random_uuid(), 'Rate', 'failure_rate', project, 'w', 'high', 'firing', now(), now(),
+  now()
 from unnest(array['p', 'p', 'q']) as project;
 select bag_eq('select event, topic from realtime.sent', $$values
   ('alerts', 'tocsin:project:p'), ('alerts', 'tocsin:project:q')$$,
