@@ -122,8 +122,8 @@ begin
   begin
     if tocsin_internal.is_trusted_table('pgboss.queue') then
       return query execute
-        'select ''pgboss''::tocsin.queue_kind, q.name::text, q.dead_letter::text '
-        'from pgboss.queue q';
+        'select ''pgboss''::tocsin.queue_kind, q.name::text, q.dead_letter::text from '
+        || to_regclass('pgboss.queue') || ' q';
     end if;
   exception when undefined_table or undefined_column or insufficient_privilege then
     null;

@@ -174,6 +174,12 @@ declare
   v_waits double precision[];
   v tocsin_internal.queue_reading;
 begin
+  -- what dynamic SQL returns, for supabase db lint
+  perform 'PRAGMA:TYPE:v_found (ready bigint, hidden bigint, in_flight bigint, '
+    'oldest_at timestamptz, next_ready_at timestamptz, read_count bigint, retried_count bigint, '
+    'poison_count bigint, last_read_at timestamptz, waits double precision[])';
+  perform 'PRAGMA:TYPE:v_archived (read_count bigint, retried_count bigint, '
+    'last_read_at timestamptz, processings double precision[], waits double precision[])';
   if tocsin_internal.is_shape_old(p_state, p_now)
     or v_relation::oid::bigint is distinct from (v_shape ->> 'relation')::bigint
   then

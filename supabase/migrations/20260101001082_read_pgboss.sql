@@ -73,6 +73,15 @@ declare
   v_changes record;
   v tocsin_internal.queue_reading;
 begin
+  -- what dynamic SQL returns, for supabase db lint
+  perform 'PRAGMA:TYPE:v_waiting (n bigint, ready bigint, oldest_at timestamptz, '
+    'next_at timestamptz, retried bigint, poison bigint)';
+  perform 'PRAGMA:TYPE:v_whole (came bigint, active bigint, poison bigint, read bigint, '
+    'retried bigint, last_read_at timestamptz, finished bigint, failed bigint, ended bigint, '
+    'ended_badly bigint, waits double precision[], processings double precision[])';
+  perform 'PRAGMA:TYPE:v_ended (finished bigint, failed bigint, ended bigint, ended_badly bigint, '
+    'read bigint, retried bigint, last_read_at timestamptz, waits double precision[], '
+    'processings double precision[])';
   if tocsin_internal.is_shape_old(p_state, p_now) or to_regclass(v_shape ->> 'table')::oid::bigint
       is distinct from (v_shape ->> 'relation')::bigint
   then
@@ -159,7 +168,7 @@ begin
   end if;
 
   if (v_shape ->> 'active_count')::boolean then
-    execute 'select active_count from pgboss.queue where name = $1'
+    execute format('select active_count from %s where name = $1', to_regclass('pgboss.queue'))
     into v.in_flight_count using v_name;
   end if;
   if (v_shape ->> 'is_own')::boolean then

@@ -99,6 +99,9 @@ declare
   v_letter record;
   v tocsin_internal.dead_letter;
 begin
+  -- what dynamic SQL returns, for supabase db lint
+  perform 'PRAGMA:TYPE:v_letter (msg_id bigint, enqueued_at timestamptz, read_ct int, '
+    'message jsonb, size int, headers jsonb)';
   for v_letter in execute format(
     'select msg_id, enqueued_at, read_ct, message, octet_length(message::text) as size, %s '
     'as headers from pgmq.%I where %s order by msg_id desc limit $1',
@@ -254,6 +257,8 @@ declare
   v_new bigint;
   v_count bigint := 0;
 begin
+  -- what dynamic SQL returns, for supabase db lint
+  perform 'PRAGMA:TYPE:v_letter (msg_id bigint, message jsonb, headers jsonb)';
   for v_letter in execute format('select msg_id, message, %s as headers from pgmq.%I '
     'where msg_id = any ($1) order by msg_id for update skip locked',
     case when tocsin_internal.has_column(format('pgmq.%I', v_table)::regclass, 'headers')
