@@ -26,8 +26,9 @@ begin
   if not pg_has_role(v_class.relowner, 'USAGE') then
     raise exception 'The table % belongs to %, and you are %', p_table,
       v_class.relowner::regrole, current_user
-      using errcode = 'TC002', hint = format('Run this as %s, or give the table to %s.',
-        v_class.relowner::regrole, current_user);
+      using errcode = 'TC002', hint = format('If you trust that role: grant %s to %s; and run this '
+        'again. Or give the table to %2$s: alter table %s owner to %2$s;',
+        v_class.relowner::regrole, quote_ident(current_user), p_table);
   end if;
 end
 $$;

@@ -90,10 +90,11 @@ create function tocsin_internal.is_trusted_table(p_name text) returns boolean
 language sql stable set search_path = ''
 as $$
   -- To read a table is to run what its owner made: the functions of a view, of casts, of indexes.
-  -- That is for nobody who is less than who reads.
+  -- That is for nobody who is less than who reads, unless whoever reads was given that role.
   select coalesce((
     select c.relkind in ('r', 'p') and bool_and(r.rolsuper
       or pg_catalog.pg_has_role(r.oid, current_user, 'member')
+      or pg_catalog.pg_has_role(current_user, r.oid, 'usage')
       or r.rolname in ('supabase_admin', 'supabase_functions_admin'))
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -104,7 +105,7 @@ $$;
 
 comment on function tocsin_internal.is_trusted_table(text) is
   'Whether a table is there, and it and its schema belong to roles that may do whatever the caller '
-  'may. Not so for a view.';
+  'may, or that were granted to the caller. Not so for a view.';
 
 create function tocsin_internal.present_queues()
 returns table (kind tocsin.queue_kind, queue_name text, dead_letter_queue text)

@@ -247,8 +247,9 @@ begin
   then
     return query select 'queues of pg-boss', 'warn', 'They are not looked at: the schema pgboss or '
       'its table queue belongs to another role, whose code would run with the rights of Tocsin''s '
-      'owner.', format('If you trust that role: alter schema pgboss owner to %I; and its tables '
-      'likewise.', current_user);
+      'owner.', format('If you trust that role: grant %s to %I;', (
+        select r.rolname::regrole from pg_catalog.pg_namespace n
+        join pg_catalog.pg_roles r on r.oid = n.nspowner where n.nspname = 'pgboss'), current_user);
   end if;
 
   if not exists (select from tocsin.alert_settings s where s.is_enabled) then
