@@ -9,18 +9,30 @@
 --
 -- SECURITY DEFINER functions: none.
 
+create function tocsin_internal.has_columns(p_table text, p_columns text[]) returns boolean
+language sql stable set search_path = ''
+as $$
+  select count(*) = cardinality(p_columns) from pg_catalog.pg_attribute
+  where attrelid = to_regclass(p_table) and attname = any (p_columns) and not attisdropped
+$$;
+
+comment on function tocsin_internal.has_columns(text, text[]) is
+  'Whether there is such a table, and it has these columns.';
+
 create function tocsin_internal.can_see_cron() returns boolean
 language plpgsql stable set search_path = ''
 as $$
 begin
   -- before 1.3 there were no run details
   return tocsin_internal.has_extension('pg_cron')
-    and to_regclass('cron.job_run_details') is not null;
+    and tocsin_internal.has_columns('cron.job', array['jobid', 'jobname', 'schedule', 'active'])
+    and tocsin_internal.has_columns('cron.job_run_details', array['jobid', 'runid', 'command',
+      'status', 'return_message', 'start_time', 'end_time']);
 end
 $$;
 
 comment on function tocsin_internal.can_see_cron() is
-  'Whether there is a pg_cron that keeps details of its runs.';
+  'Whether there is a pg_cron, of a version whose tables can be read.';
 
 create function tocsin_internal.does_cron_log() returns boolean
 language sql stable set search_path = ''

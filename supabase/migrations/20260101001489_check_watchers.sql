@@ -31,6 +31,9 @@ begin
           row_number() over (order by h.status desc, h.job_name) as n
         from tocsin.cron_health h where h.status in ('failing', 'missed')
       ) as b;
+  elsif tocsin_internal.has_extension('pg_cron') then
+    return query select 'cron jobs', 'warn', 'This version of pg_cron has other tables than Tocsin '
+      'can read.', 'Update it: alter extension pg_cron update;';
   end if;
   if tocsin_internal.can_see_net() then
     return query
@@ -45,6 +48,9 @@ begin
           row_number() over (order by h.name) as n
         from tocsin.webhook_health h where h.status = 'failing'
       ) as b;
+  elsif tocsin_internal.has_extension('pg_net') then
+    return query select 'webhooks', 'warn', 'This version of pg_net has other tables than Tocsin '
+      'can read.', 'Update it: alter extension pg_net update;';
   end if;
 end
 $$;

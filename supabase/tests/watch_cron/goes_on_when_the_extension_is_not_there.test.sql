@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(7);
+select plan(10);
 
 delete from tocsin_internal.watchers;
 select cron.schedule('nightly', '0 3 * * *', 'select 1');
@@ -36,6 +36,19 @@ from cron.job where jobname = 'nightly';
 select tocsin_internal.watch_cron('2026-03-03 03:00:05Z');
 select is_empty($$select from tocsin_internal.reported_errors where run_id = '2'$$,
   'A run of it that goes on was not lost, whatever ids there were before.');
+
+-- of another version
+set local t.has = '';
+create or replace function tocsin_internal.has_extension(p_name text) returns boolean
+language sql stable set search_path = '' as $$ select true $$;
+create or replace function tocsin_internal.has_columns(p_table text, p_columns text[])
+returns boolean language sql stable set search_path = '' as $$ select false $$;
+select is(tocsin_internal.watch_cron('2026-03-02 03:01Z'), 0::bigint,
+  'What cannot be read is let alone,');
+select is(tocsin_internal.watch_webhooks('2026-03-02 03:01Z'), 0::bigint, 'of both extensions,');
+select results_eq($$
+  select check_name, status from tocsin.doctor() where check_name in ('cron jobs', 'webhooks')
+$$, $$values ('cron jobs', 'warn'), ('webhooks', 'warn')$$, 'and the doctor says so.');
 
 select * from finish();
 rollback;
