@@ -35,6 +35,12 @@ type Answer = {
   error?: { code: string };
 };
 
+/** The bodies that a page for MeshHook's users shows. */
+function jsonOf(name: string): string[] {
+  const text = readFileSync(join(repository, "docs/meshhook", name), "utf8");
+  return [...text.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+}
+
 let stack: Stack;
 let db: pg.Client;
 let project: string;
@@ -202,20 +208,15 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
     });
 
     await t.test("settings are saved and read", async () => {
-      const body = JSON.stringify({
-        name: "Imports fail too often",
-        kind: "failure_rate",
-        project_id: project,
-        parameters: { threshold: 5 },
-      });
+      const body = (jsonOf("Failure-Alerts.md")[0] ?? "").replace("<project_id>", project);
       const post = (headers: Record<string, string>): Promise<Response> =>
         ask("/api/alerts/settings", { method: "POST", session: owner, headers, body });
       assert.equal((await post({ "content-type": "text/plain" })).ok, false);
       const saved = await post({ "content-type": "application/json" });
       assert.equal(saved.status, 201, await saved.clone().text());
       const read = await ask(settings, { session: owner });
-      assert.match(await read.text(), /Imports fail too often/);
-      assert.doesNotMatch(await (await ask(settings, { session: stranger })).text(), /Imports/);
+      assert.match(await read.text(), /An order was not imported/);
+      assert.doesNotMatch(await (await ask(settings, { session: stranger })).text(), /imported/);
       const workflows = await ask(`${settings}/${workflow}`, { session: owner });
       assert.equal(workflows.status, 200);
     });
@@ -228,7 +229,7 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
         ask("/api/error-events", {
           method: "POST",
           headers: { "content-type": "application/json", ...headers },
-          body: '[{"message": "intake refused it", "source": "webhook"}]',
+          body: jsonOf("Error-Rates.md")[0] ?? "",
           ...(session === undefined ? {} : { session }),
         });
       assert.equal((await report({}, owner)).status, 401);
@@ -238,7 +239,7 @@ test("MeshHook's own paths are answered by tocsin-api, to whom they are for", as
         ask("/api/alerts/trigger", {
           method: "POST",
           headers: { "content-type": "application/json", ...headers },
-          body: JSON.stringify({ project_id: project, title: "Payments are down" }),
+          body: (jsonOf("Failure-Alerts.md")[1] ?? "").replace("<project_id>", project),
           ...(session === undefined ? {} : { session }),
         });
       assert.equal((await trigger({}, owner)).ok, false);
