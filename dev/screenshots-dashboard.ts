@@ -28,6 +28,12 @@ const pages: { name: string; path: string; isThere: string; open?: string }[] = 
   { name: "workflow", path: "/?q=order", isThere: "Latest failures", open: "order-import" },
   { name: "errors", path: "/errors", isThere: "Errors over time" },
   { name: "error", path: "/errors?q=currency", isThere: "Stack", open: "Cannot read properties" },
+  { name: "alerts", path: "/alerts", isThere: "Firing now" },
+  { name: "queues", path: "/queues", isThere: "workflow_jobs" },
+  { name: "cron", path: "/cron", isThere: "nightly-cleanup" },
+  { name: "settings", path: "/settings", isThere: "New setting" },
+  { name: "channels", path: "/settings/channels", isThere: "On-call inbox" },
+  { name: "health", path: "/health", isThere: "Health of Tocsin" },
 ];
 
 /** Fails until an alert fires, so that there is something to see. */
@@ -98,5 +104,5 @@ async function signIn(context: BrowserContext, stack: Stack): Promise<Page> {
 }
 
 async function heightOf(page: Page): Promise<number> {
-  return Math.max(600, Math.min(1_900, Number(await page.evaluate("document.body.scrollHeight"))));
+  return Math.max(600, Math.min(1_600, Number(await page.evaluate("document.body.scrollHeight"))));
 }

@@ -12,7 +12,6 @@ const job = z.object({
   job_name: z.string(),
   schedule: z.string(),
   is_active: z.boolean(),
-  is_own: z.boolean(),
   status: z.enum(["healthy", "failing", "missed", "running", "paused", "new", "unknown"]),
   reason: text,
   last_started_at: text,
