@@ -163,8 +163,9 @@ comment on function tocsin_internal.upkeep_steps() is
   'The steps of maintain(), in order: functions of (p_now, p_limit) that return how much they '
   'dropped of one kind.';
 
-create function tocsin_internal.run_upkeep_step(p_step text, p_now timestamptz, p_limit int)
-returns bigint
+create function tocsin_internal.run_upkeep_step(
+  p_step text, p_now timestamptz default clock_timestamp(), p_limit int default 10000
+) returns bigint
 language plpgsql set search_path = ''
 as $$
 declare
@@ -172,7 +173,7 @@ declare
 begin
   execute format('select tocsin_internal.%I($1, $2)', p_step) into v_dropped using p_now, p_limit;
   return v_dropped;
-exception when others then
+exception when query_canceled or others then
   perform tocsin_internal.record_fault('maintain', sqlstate, sqlerrm, p_step, p_now);
   return 0;
 end
@@ -220,9 +221,17 @@ comment on function tocsin_internal.maintain(timestamptz) is
 
 create function tocsin_internal.upkeep_command() returns text
 language sql immutable set search_path = ''
-as $$ select 'select tocsin_internal.maintain()' $$;
+as $$
+  -- What makes and drops partitions is committed at once: until then nobody reads or writes the
+  -- table, and the heart would wait for all the other steps as well.
+  select string_agg(format('select tocsin_internal.run_upkeep_step(%L); commit; ', s.step), ''
+    order by s.place) || 'select tocsin_internal.maintain()'
+  from unnest(array['make_error_partitions', 'make_log_partitions', 'make_queue_partitions',
+    'prune_errors', 'prune_logs', 'prune_queues']) with ordinality as s (step, place)
+$$;
 
-comment on function tocsin_internal.upkeep_command() is 'What pg_cron runs for the upkeep.';
+comment on function tocsin_internal.upkeep_command() is
+  'What pg_cron runs for the upkeep: maintain(), after the steps that lock tables.';
 
 create function tocsin_internal.schedule_jobs() returns void
 language plpgsql set search_path = ''

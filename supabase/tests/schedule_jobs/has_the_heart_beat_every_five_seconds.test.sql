@@ -8,7 +8,7 @@ select results_eq($$
   order by jobname
 $$, $$
   values ('tocsin-heart', '5 seconds', tocsin_internal.beat_command(), true),
-    ('tocsin-upkeep', '7 * * * *', 'select tocsin_internal.maintain()', true)
+    ('tocsin-upkeep', '7 * * * *', tocsin_internal.upkeep_command(), true)
 $$, 'The migrations schedule the heart and the upkeep.');
 select cron.schedule('tocsin-heart', '* * * * *', 'select 1');
 select from tocsin_internal.schedule_jobs();
