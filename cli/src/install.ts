@@ -138,6 +138,13 @@ function planMigrations(
         `Use that one: npx tocsin@latest ${command}`,
       );
     }
+    if (there.has(original)) {
+      throw new CliError(
+        `Tocsin's migration ${original} is there twice; the second copy is supabase/${path}.`,
+        "Two branches have installed it. Delete the copies that were not pushed, and their lines " +
+          "in supabase/tocsin.json, and run this again.",
+      );
+    }
     there.add(original);
     const current = readIfThere(folder, path);
     const hash = current === undefined ? undefined : hashOf(current);

@@ -113,6 +113,12 @@ test("a copy that was deleted is put back where it was", () => {
   assert.equal(migrations()[0], first);
 });
 
+test("copies that two branches made are told", () => {
+  install(pack);
+  write("migrations/20261121110000_tocsin_20260101000100_one.sql", "select 1;\n");
+  refused(() => plan(pack), /is there twice; the second copy is .*110000[\s\S]*Two branches/);
+});
+
 test("an upgrade brings what is new, takes away what is no more, and goes no way down", () => {
   refused(() => plan(newer, { command: "upgrade" }), /not installed/);
   install(pack);
