@@ -141,6 +141,8 @@ test("each step that is left out is one failing line of the doctor, with what me
   assert.match(setup, /^functions url → select tocsin\.setup\(/);
   assert.deepEqual(others, [], "setup() is left out");
 
+  const typo = await project.tocsin("setup", "--db-url", db.url(), "--watch", "public.nightyl");
+  assert.match(must(typo, 3), /no table public\.nightyl[\s\S]*Nothing was changed/);
   const undeployed = await serveProject(project, db, { functions: [] });
   later(undeployed.stop);
   must(await setUp(project, db, undeployed.functionsUrl), 2);

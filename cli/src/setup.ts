@@ -18,6 +18,15 @@ export async function setUp(
       "npx tocsin install, and then: supabase db push --remote",
     );
   }
+  for (const table of steps.tables) {
+    const [found] = await database.rows(`select to_regclass(${literal(table)})::text as name`);
+    if (found?.["name"] == null) {
+      throw new CliError(
+        `There is no table ${table} in the database at ${database.name}.`,
+        "Name it with its schema: --watch public.jobs. Nothing was changed.",
+      );
+    }
+  }
   await database.rows(
     `select check_name from tocsin.setup(${literal(steps.url)}, ${literal(steps.operator)})`,
   );
