@@ -39,7 +39,14 @@ declare
   v_job record;
   v_plan tocsin_internal.cron_plan;
   v_is_new boolean;
+  v_before bigint;
 begin
+  -- unscheduled on purpose
+  update tocsin.cron_jobs k
+  set gone_at = p_now, next_due_at = null, running_since = null, missed_since = null,
+    missed_count = 0
+  where k.gone_at is null and not exists (select from cron.job j where j.jobid = k.job_id);
+
   for v_job in
     select j.jobid, left(coalesce(nullif(j.jobname, ''), 'job ' || j.jobid), 200) as name,
       j.schedule, j.active, k.job_id, k.schedule as old_schedule, k.is_active, k.gone_at
@@ -51,6 +58,14 @@ begin
     v_plan := tocsin_internal.parse_cron(v_job.schedule);
     v_is_new := v_job.job_id is null or v_job.gone_at is not null
       or v_job.old_schedule <> v_job.schedule or not v_job.is_active;
+    if v_job.job_id is null then
+      -- one that was unscheduled and scheduled again, as migrations do, is the same job
+      select k.job_id into v_before from tocsin.cron_jobs k
+      where k.job_name = v_job.name and k.gone_at > p_now - interval '1 day'
+      order by k.gone_at desc, k.job_id desc limit 1;
+      update tocsin.cron_metrics set job_id = v_job.jobid where job_id = v_before;
+      update tocsin.cron_jobs set job_id = v_job.jobid where job_id = v_before;
+    end if;
     insert into tocsin.cron_jobs as k (job_id, job_name, schedule, plan, is_active,
       scheduled_since, watched_since, next_due_at)
     values (v_job.jobid, v_job.name, v_job.schedule, v_plan, v_job.active, p_now, p_now,
@@ -65,12 +80,6 @@ begin
         missed_since = case when v_is_new then null else k.missed_since end,
         missed_count = case when v_is_new then 0 else k.missed_count end;
   end loop;
-
-  -- unscheduled on purpose
-  update tocsin.cron_jobs k
-  set gone_at = p_now, next_due_at = null, running_since = null, missed_since = null,
-    missed_count = 0
-  where k.gone_at is null and not exists (select from cron.job j where j.jobid = k.job_id);
 end
 $$;
 
