@@ -64,17 +64,23 @@ declare
   v_minute constant timestamptz := date_trunc('minute', p_now);
   v_is_up boolean;
   v_ids bigint[];
-  v_sequence text;
+  v_sequence constant text := pg_get_serial_sequence('net.http_request_queue', 'id');
   v_last bigint;
+  v_before tocsin_internal.watchers;
 begin
   select array_agg(q.id) into v_ids from (
     select id from net.http_request_queue where ctid < '(2048,0)'::tid limit 2000) as q;
-  v_sequence := pg_get_serial_sequence('net.http_request_queue', 'id');
-  if v_sequence is not null and exists (select from tocsin_internal.waiting_requests) then
-    -- after a crash ids begin again: those that were seen are others
+  if v_sequence is not null and has_sequence_privilege(v_sequence, 'select') then
     execute format('select last_value from %s', v_sequence) into v_last;
-    delete from tocsin_internal.waiting_requests where not exists (
-      select from tocsin_internal.waiting_requests having max(request_id) <= v_last);
+    select * into v_before from tocsin_internal.watchers where watcher = 'pg_net';
+    -- after a crash ids begin again: those that were seen or labeled before are others
+    if v_last < v_before.last_request_id then
+      delete from tocsin_internal.request_labels where labeled_at <= v_before.watched_at;
+      delete from tocsin_internal.waiting_requests;
+    end if;
+    if v_last <> coalesce(v_before.last_request_id, 0) then
+      update tocsin_internal.watchers set last_request_id = v_last where watcher = 'pg_net';
+    end if;
   end if;
   if v_ids is not null then
     insert into tocsin_internal.waiting_requests as w
