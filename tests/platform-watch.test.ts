@@ -118,11 +118,13 @@ test("each failure is one event, and Tocsin's own requests are none", async () =
     ],
   );
   assert.deepEqual(
-    await rows(`select name, kind, method, table_name, request_count_1h::int, failure_count_1h::int
+    await rows(`select name, status, kind, method, table_name, request_count_1h::int,
+        failure_count_1h::int
       from tocsin.webhook_health where name ~ '^notify'`),
     [
       {
         name: "notify_shipping on public.orders",
+        status: "failing",
         kind: "database_webhook",
         method: "POST",
         table_name: "public.orders",

@@ -161,3 +161,20 @@ test("a crash empties pg_net's tables and begins its ids again: nothing is lost 
     { url: "https://example.com/new" },
   ]);
 });
+
+test("whoever is signed in sees whether the scheduler and the worker run", async () => {
+  const db = await server.clone();
+  const parts = (): Promise<Record<string, unknown>[]> =>
+    db.as("authenticated", { sub: "00000000-0000-4000-8000-00000000000a" }, (sql) =>
+      sql("select part, status, is_running from tocsin.platform_health order by part"),
+    );
+  assert.deepEqual(await parts(), [
+    { part: "pg_cron", status: "fail", is_running: false },
+    { part: "pg_net", status: "fail", is_running: false },
+  ]);
+  await db.startWorkers();
+  assert.deepEqual(await parts(), [
+    { part: "pg_cron", status: "ok", is_running: true },
+    { part: "pg_net", status: "ok", is_running: true },
+  ]);
+});

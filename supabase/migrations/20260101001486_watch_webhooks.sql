@@ -185,6 +185,10 @@ as $$
     left join label l on l.id = r.id
     left join hook h on h.id = r.id
     left join tocsin_internal.waiting_requests w on w.request_id = r.id
+      -- where each request has a URL of its own, most are told together
+      and ((select count(*) from tocsin.webhooks s where s.kind = 'seen') < 500
+        or exists (select from tocsin.webhooks s
+          where s.kind = 'seen' and s.name = left(w.method || ' ' || w.url, 200)))
     where not coalesce(l.is_own, false)
   )
   select array_agg(row(k.response, md5(concat_ws('/', k.kind, k.project_id, k.name)), k.kind,

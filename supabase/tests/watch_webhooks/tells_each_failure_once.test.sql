@@ -1,7 +1,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(10);
+select plan(11);
 
 delete from tocsin_internal.watchers;
 delete from net._http_response;
@@ -68,6 +68,15 @@ select results_eq($$
 $$, $$values ('seen', 'https://seen.example/in', 'idle')$$,
   'One that was seen waiting has its URL.');
 select is_empty('select from tocsin_internal.waiting_requests', 'It waits no more.');
+
+insert into tocsin.webhooks (webhook_id, kind, name, first_seen_at)
+select n, 'seen', n, now() from generate_series(1, 500) as n;
+select net.http_post('https://seen.example/in'), net.http_post('https://seen.example/out');
+select pg_temp.watch('2026-03-01 12:55Z');
+select pg_temp.answer(200, null, '2026-03-01 12:55:02Z');
+select pg_temp.watch('2026-03-01 12:55:05Z');
+select results_eq($$select name from tocsin.webhooks where name ~ 'seen.example'$$,
+  array['POST https://seen.example/in'], 'With 500 of them, only those that are known keep theirs.');
 
 insert into tocsin_internal.request_labels (request_id, labeled_at)
 select net.http_post('https://ref.supabase.co/functions/v1/tocsin-notify'), '2026-03-01 13:00Z';
