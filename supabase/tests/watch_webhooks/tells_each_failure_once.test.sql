@@ -76,7 +76,8 @@ select pg_temp.watch('2026-03-01 12:55Z');
 select pg_temp.answer(200, null, '2026-03-01 12:55:02Z');
 select pg_temp.watch('2026-03-01 12:55:05Z');
 select results_eq($$select name from tocsin.webhooks where name ~ 'seen.example'$$,
-  array['POST https://seen.example/in'], 'With 500 of them, only those that are known keep theirs.');
+  array['POST https://seen.example/in'],
+  'With 500 of them, only those that are known keep theirs.');
 
 insert into tocsin_internal.request_labels (request_id, labeled_at)
 select net.http_post('https://ref.supabase.co/functions/v1/tocsin-notify'), '2026-03-01 13:00Z';
