@@ -25,7 +25,8 @@ comment on column tocsin_internal.watchers.last_id is
   'The last runid, or the id of the last response, that was read.';
 comment on column tocsin_internal.watchers.last_at is 'When that response was created.';
 comment on column tocsin_internal.watchers.last_request_id is
-  'pg_net: the last id that a request had been given then; a smaller one means that ids began again.';
+  'pg_net: the last id that a request had been given then; a smaller one means that ids began '
+  'again.';
 comment on column tocsin_internal.watchers.watched_since is
   'What ended before is not told: nobody is to be woken by the past.';
 comment on column tocsin_internal.watchers.watched_at is 'When it last looked.';
