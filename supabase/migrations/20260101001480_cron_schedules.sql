@@ -7,7 +7,8 @@
 --
 -- What cannot be read, and @reboot, is never due: nobody is told that such a job was missed.
 --
--- SECURITY DEFINER functions: none.
+-- SECURITY DEFINER functions:
+--   tocsin_internal.cron_timezone()  reads cron.timezone, which members may not examine
 
 create type tocsin_internal.cron_plan as (
   seconds int,
@@ -130,7 +131,7 @@ comment on function tocsin_internal.is_cron_day(tocsin_internal.cron_plan, date)
   'Whether a schedule is due at some time of a day.';
 
 create function tocsin_internal.cron_timezone() returns text
-language sql stable set search_path = ''
+language sql stable security definer set search_path = ''
 as $$
   select case when lower(z.name) in ('gmt', 'utc') then 'UTC' else z.name end
   from (select coalesce(nullif(current_setting('cron.timezone', true), ''), 'GMT')) as z (name)

@@ -7,7 +7,8 @@
 -- While the scheduler is away the heart does not beat either. Once it is back, the first beat tells
 -- what was missed, and the settings are judged for each minute in between.
 --
--- SECURITY DEFINER functions: none.
+-- SECURITY DEFINER functions:
+--   tocsin_internal.does_cron_log()  reads cron.log_run, which members may not examine
 
 create function tocsin_internal.has_columns(p_table text, p_columns text[]) returns boolean
 language sql stable set search_path = ''
@@ -35,7 +36,7 @@ comment on function tocsin_internal.can_see_cron() is
   'Whether there is a pg_cron, of a version whose tables can be read.';
 
 create function tocsin_internal.does_cron_log() returns boolean
-language sql stable set search_path = ''
+language sql stable security definer set search_path = ''
 as $$ select coalesce(current_setting('cron.log_run', true), 'on') <> 'off' $$;
 
 comment on function tocsin_internal.does_cron_log() is

@@ -39,7 +39,7 @@ from tocsin.cron_jobs j
 cross join lateral (
   select case
     when not j.is_active then 'paused'
-    when current_setting('cron.log_run', true) = 'off' then 'unknown'
+    when not tocsin_internal.does_cron_log() then 'unknown'
     when j.next_due_at <= clock_timestamp() - interval '5 minutes' then 'missed'
     when j.failures_in_row > 0 then 'failing'
     when j.running_since is not null then 'running'
@@ -150,7 +150,7 @@ select p.part, e.extversion as version, s.status,
     when not p.is_running then case p.part
       when 'pg_cron' then 'Its scheduler is not running: no job begins, and the heart stands still.'
       else 'Its worker is not running: no request is sent.' end
-    when p.part = 'pg_cron' and current_setting('cron.log_run', true) = 'off'
+    when p.part = 'pg_cron' and not tocsin_internal.does_cron_log()
       then 'cron.log_run is off: nobody can tell which jobs failed or were missed.'
     when p.part = 'pg_net' and coalesce(w.oldest_seconds, 0) >= 120
       then format('%s requests wait, one for %s s.', w.waiting_count, round(w.oldest_seconds))
@@ -171,7 +171,7 @@ left join lateral (
 ) as w on true
 cross join lateral (
   select case when e.extname is null then 'absent' when not p.is_running then 'fail'
-    when p.part = 'pg_cron' and current_setting('cron.log_run', true) = 'off'
+    when p.part = 'pg_cron' and not tocsin_internal.does_cron_log()
       or coalesce(w.oldest_seconds, 0) >= 120 then 'warn'
     else 'ok' end as status
 ) as s;

@@ -65,10 +65,21 @@ select is_empty($$select * from pg_temp.story() where story > '13:16'$$,
 
 select cron.schedule('hourly', '10 * * * *', 'select 1');
 select pg_temp.beat('2026-03-01 14:21Z', '2026-03-01 14:22Z');
-set local cron.log_run = 'off';
+-- the real pg_cron takes this setting only as it starts
+create function pg_temp.stops_logging() returns boolean language plpgsql as $$
+begin
+  set local cron.log_run = 'off';
+  return true;
+exception when cant_change_runtime_param then
+  return false;
+end
+$$;
+create temp table logging as select pg_temp.stops_logging() as is_stopped;
 select pg_temp.beat('2026-03-01 15:05Z', '2026-03-01 15:20Z');
-select is_empty($$select * from pg_temp.story() where story > '13:16'$$,
-  'Where pg_cron writes nothing down, nothing can be told.');
+select case when is_stopped then is_empty($$select * from pg_temp.story() where story > '13:16'$$,
+    'Where pg_cron writes nothing down, nothing can be told.')
+  else skip('It goes on writing its runs down.', 1) end
+from logging;
 
 select * from finish();
 rollback;

@@ -31,6 +31,8 @@ $$, array[
   'tocsin.release_deliveries(uuid[],integer[])',
   'tocsin.scrape_metrics(integer,text,text,boolean,timestamp with time zone)',
   'tocsin_internal.capture_runs()',
+  'tocsin_internal.cron_timezone()',
+  'tocsin_internal.does_cron_log()',
   'tocsin_internal.follow_changes()',
   'tocsin_internal.findings(timestamp with time zone)',
   'tocsin_internal.is_operator()',
