@@ -20,7 +20,7 @@ const reach = (days: number): [minutes: number, hours: number][] => [
   [15, Math.max(76, days * 24)],
 ];
 
-/** Fills the buckets: a run of a second in each that has one, of which one in a hundred failed. */
+/** Fills the buckets: a run of a second in each that has one, of which one in a thousand failed. */
 export async function fillBuckets(client: pg.Client, size: Size): Promise<void> {
   for (const [minutes, hours] of reach(size.days ?? 0)) {
     await client.query(
@@ -36,7 +36,7 @@ export async function fillBuckets(client: pg.Client, size: Size): Promise<void> 
          $4::timestamptz - make_interval(hours => $6),
          -case when w < $5 then make_interval(mins => $1) else interval '1 hour' end) as at
        cross join lateral (
-         select r.runs, case when hashint4(w + extract(epoch from at)::int) % 100 = 0
+         select r.runs, case when hashint4(w + extract(epoch from at)::int) % 1000 = 0
            then r.runs else 0 end as failed
          from (select case when w < $5 then $1::int * 2 else 2 end as runs) as r
        ) as n`,

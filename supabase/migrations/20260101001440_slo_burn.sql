@@ -27,6 +27,38 @@ insert into tocsin.alert_kinds (kind, family, title, description, evaluator, uni
      "description": "Whether each workflow is judged by itself, each project, or all together."}
    ]$json$);
 
+create function tocsin_internal.with_window(p_setting tocsin.alert_settings, p_window text)
+returns tocsin.alert_settings
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_setting tocsin.alert_settings := p_setting;
+begin
+  v_setting.parameters := v_setting.parameters || jsonb_build_object('window', p_window);
+  return v_setting;
+end
+$$;
+
+comment on function tocsin_internal.with_window(tocsin.alert_settings, text) is
+  'A setting with another window.';
+
+create function tocsin_internal.for_workflow(
+  p_setting tocsin.alert_settings, p_project_id text, p_workflow_id text
+) returns tocsin.alert_settings
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_setting tocsin.alert_settings := p_setting;
+begin
+  v_setting.project_id := p_project_id;
+  v_setting.workflow_id := p_workflow_id;
+  return v_setting;
+end
+$$;
+
+comment on function tocsin_internal.for_workflow(tocsin.alert_settings, text, text) is
+  'A setting as if it were for one workflow.';
+
 create function tocsin_internal.evaluate_slo_burn(
   p_settings tocsin.alert_settings[], p_from timestamptz, p_to timestamptz, p_step interval,
   p_now timestamptz, p_known tocsin_internal.evaluation[] default null
@@ -40,23 +72,53 @@ begin
       select s as whole, s.setting_id, 1 - (s.parameters ->> 'objective')::double precision / 100
           as budget,
         (s.parameters ->> 'min_sample')::bigint as min_sample,
+        s.workflow_id is not null or coalesce(s.parameters ->> 'per', 'workflow') = 'workflow'
+          as is_by_workflow,
         (b ->> 'rate')::double precision as rate, b ->> 'short' as short, b ->> 'long' as long
       from unnest(p_settings) as s
       cross join jsonb_array_elements(s.parameters -> 'burn_rates') as b
     ),
-    -- the same setting, once for each window that it looks at
-    span as (
-      select span, array_agg(jsonb_populate_record(whole, jsonb_build_object('parameters',
-        (whole).parameters || jsonb_build_object('window', span)))) as settings
-      from (
-        select distinct whole, span from pair cross join unnest(array[short, long]) as span
-      ) as distinct_spans
-      group by span
-    ),
-    summed as materialized (
+    short as materialized (
       select s.span, r.*, r.failure_count::double precision
         / nullif(r.success_count + r.failure_count, 0) as share
-      from span s
+      from (
+        -- the same setting, once for each window that it looks at
+        select short as span, array_agg(tocsin_internal.with_window(whole, short)) as settings
+        from (select distinct whole, short from pair) as s group by short
+      ) as s
+      cross join lateral tocsin_internal.sum_runs_of(s.settings, p_from, p_to, p_step, p_now) as r
+    ),
+    -- live, the long windows are looked at only where the short one burns, or an alert is known
+    burning as (
+      select p.setting_id, p.long, s.project_id, s.workflow_id
+      from pair p join short s on s.setting_id = p.setting_id and s.span = p.short
+      where p_known is not null and s.share / p.budget >= p.rate
+      union
+      select p.setting_id, p.long, k.project_id, k.workflow_id
+      from pair p join unnest(p_known) as k on k.setting_id = p.setting_id
+    ),
+    wanted as (
+      select distinct p.whole, p.long, t.project_id, t.workflow_id
+      from (select distinct whole, setting_id, is_by_workflow, long from pair) as p
+      cross join lateral (
+        select count(*) as count from burning b
+        where b.setting_id = p.setting_id and b.long = p.long
+      ) as n
+      left join burning b on b.setting_id = p.setting_id and b.long = p.long
+        and p.is_by_workflow and n.count <= 100
+      cross join lateral (select b.project_id, b.workflow_id) as t
+      where p_known is null or n.count > 0
+    ),
+    long as materialized (
+      select s.span, r.*, r.failure_count::double precision
+        / nullif(r.success_count + r.failure_count, 0) as share
+      from (
+        select long as span, array_agg(tocsin_internal.with_window(
+          case when project_id is null then whole
+            else tocsin_internal.for_workflow(whole, project_id, workflow_id) end, long))
+          as settings
+        from wanted group by long
+      ) as s
       cross join lateral tocsin_internal.sum_runs_of(s.settings, p_from, p_to, p_step, p_now) as r
     ),
     judged as (
@@ -65,8 +127,8 @@ begin
         l.success_count + l.failure_count as sample, l.failure_count, p.rate, p.long, p.short,
         least(l.share, coalesce(s.share, 0)) / p.budget >= p.rate as is_breached
       from pair p
-      join summed l on l.setting_id = p.setting_id and l.span = p.long
-      left join summed s on s.setting_id = p.setting_id and s.span = p.short and s.at = l.at
+      join long l on l.setting_id = p.setting_id and l.span = p.long
+      left join short s on s.setting_id = p.setting_id and s.span = p.short and s.at = l.at
         and s.source_id = l.source_id and s.project_id = l.project_id
         and s.workflow_id = l.workflow_id
       where l.success_count + l.failure_count >= p.min_sample
@@ -95,3 +157,6 @@ comment on function tocsin_internal.evaluate_slo_burn(tocsin.alert_settings[], t
   'the pair that is nearest to its limit or furthest over it.';
 
 revoke all on all functions in schema tocsin_internal from public;
+-- a backtest runs as its caller
+grant execute on function tocsin_internal.with_window(tocsin.alert_settings, text),
+  tocsin_internal.for_workflow(tocsin.alert_settings, text, text) to authenticated, service_role;

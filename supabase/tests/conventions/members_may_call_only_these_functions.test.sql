@@ -189,6 +189,8 @@ $$, array[
   'tocsin_internal.event_settings(text[])',
   'tocsin_internal.texts_of(jsonb)',
   'tocsin_internal.weigh(text,tocsin.severity)',
+  'tocsin_internal.with_window(tocsin.alert_settings,text)',
+  'tocsin_internal.for_workflow(tocsin.alert_settings,text,text)',
   'tocsin_internal.say_backtest(jsonb)',
   'tocsin_internal.was_settled(tocsin_internal.occurrence,timestamp with time zone)',
   'tocsin_internal.routes_for(tocsin.alert_settings)',
