@@ -241,6 +241,9 @@ test("whatever cannot be saved is told by its field, and nothing of it is kept",
   assert.deepEqual(await paths({ template: "{{nonsense}}" }), ["template"]);
   assert.deepEqual(await paths({ channels: [mail, randomUUID()] }), ["channels.1.channel_id"]);
   assert.deepEqual(await paths({ workflow_id: "w", project_id: "a\u0000" }), ["project_id"]);
+  const odd = { kind: "run_failed", parameters: { nodes: ["a\0", "\ud800"], "k\0": 1 } };
+  assert.deepEqual(await paths(odd), ["parameters.k\ufffd"]);
+  assert.deepEqual(await paths({ for_duration: "infinity" }), ["for_duration"]);
   assert.deepEqual((await db.query("select from tocsin.alert_settings")).rowCount, 0);
 });
 

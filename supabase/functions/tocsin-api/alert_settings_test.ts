@@ -80,6 +80,21 @@ Deno.test("every field that has no shape is named at once", async () => {
   assert.deepEqual(await paths({ channels: Array(51).fill(channelId) }), ["channels"]);
 });
 
+Deno.test(
+  "what Postgres has no place for is replaced in parameters, and cut where too deep",
+  async () => {
+    const { db, post } = api();
+    let deep: unknown = "the end";
+    for (let level = 0; level < 1_000; level++) deep = [deep];
+    const parameters = { nodes: ["a\0b", "\ud800"], "k\0": 1, deep };
+    assert.equal((await post({ name: "\udfff x", parameters })).status, 201);
+    const told = JSON.stringify(db.calls[0]?.args);
+    assert.match(told, /"name":"\ufffd x".*\["a\ufffdb","\ufffd"\],"k\ufffd":1/);
+    assert.match(told, /\[cut: too deep\]/);
+    assert.doesNotMatch(told, /the end|\\u0000|\\ud800/);
+  },
+);
+
 Deno.test("what the database refuses is answered with its status, code and fields", async () => {
   for (const status of [400, 403, 404, 409]) {
     const error = { code: "TC085", message: "No.", issues: [{ path: "kind", message: "One." }] };

@@ -1,7 +1,7 @@
 /** Alert settings: saved one by one, and read with what is inherited. For signed-in users. */
 import { z } from "zod";
 import { json } from "../../_shared/http.ts";
-import { readJson } from "../../_shared/json_body.ts";
+import { readJson, storable } from "../../_shared/json_body.ts";
 import { asUser } from "../access.ts";
 import { cachedJson } from "../cache.ts";
 import type { Deps } from "../deps.ts";
@@ -12,6 +12,8 @@ import type { Route } from "../router.ts";
 import { givenSetting, setting } from "../setting.ts";
 
 const maxBytes = 64 * 1024;
+/** No parameter of a kind is deeper. */
+const deepest = 24;
 
 export function alertSettingsRoutes(deps: Deps): Route[] {
   const read = readSettings(deps);
@@ -39,7 +41,12 @@ function saveSetting({ db }: Deps): Route["handle"] {
   return asUser(async ({ request }, caller) => {
     const given = givenSetting.safeParse(await readJson(request, { maxBytes }));
     if (!given.success) throw invalidBody(given.error);
-    const found = await db.call(caller, "save_alert_setting", { p_setting: given.data }, saved);
+    const found = await db.call(
+      caller,
+      "save_alert_setting",
+      { p_setting: storable(given.data, deepest) },
+      saved,
+    );
     if ("error" in found) {
       const { hint, issues, ...told } = found.error;
       throw new ApiError(found.status, {
