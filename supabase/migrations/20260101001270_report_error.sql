@@ -72,39 +72,46 @@ as $$
 declare
   v_error tocsin_internal.reported_errors;
 begin
-  v_error.is_seen := false;
-  v_error.error_id := p_error_id;
-  v_error.timestamp := p_timestamp;
-  v_error.source := case when p_source in ('worker', 'webhook') then p_source else 'system' end;
-  v_error.severity := case when lower(p_severity) in ('low', 'medium', 'high')
-    then lower(p_severity) end;
-  v_error.exception := p_exception;
-  if lower(p_error_type) = any (enum_range(null::tocsin.error_type)::text[]) then
-    v_error.error_type := lower(p_error_type);
-  else
-    -- the reporter's own word for it: a name, not a type
-    v_error.exception := coalesce(v_error.exception, nullif(p_error_type, ''));
-  end if;
-  v_error.project_id := p_project_id;
-  v_error.workflow_id := p_workflow_id;
-  v_error.run_id := p_run_id;
-  v_error.node := p_node;
-  v_error.user_id := p_user_id;
-  v_error.component := p_component;
-  v_error.environment := p_environment;
-  v_error.release := p_release;
-  v_error.sqlstate := p_sqlstate;
-  v_error.http_status := p_http_status;
-  v_error.message := p_message;
-  v_error.stack := p_stack;
-  v_error.metadata := p_metadata;
-  v_error := tocsin_internal.clean_report(v_error);
+  -- What could fail is guarded and writes nothing, the write is not: a guard around it would be a
+  -- subtransaction, and a trigger may call this for each of ten thousand rows.
+  begin
+    v_error.is_seen := false;
+    v_error.error_id := p_error_id;
+    v_error.timestamp := p_timestamp;
+    v_error.source := case when p_source in ('worker', 'webhook') then p_source else 'system' end;
+    v_error.severity := case when lower(p_severity) in ('low', 'medium', 'high')
+      then lower(p_severity) end;
+    v_error.exception := p_exception;
+    if lower(p_error_type) = any (enum_range(null::tocsin.error_type)::text[]) then
+      v_error.error_type := lower(p_error_type);
+    else
+      -- the reporter's own word for it: a name, not a type
+      v_error.exception := coalesce(v_error.exception, nullif(p_error_type, ''));
+    end if;
+    v_error.project_id := p_project_id;
+    v_error.workflow_id := p_workflow_id;
+    v_error.run_id := p_run_id;
+    v_error.node := p_node;
+    v_error.user_id := p_user_id;
+    v_error.component := p_component;
+    v_error.environment := p_environment;
+    v_error.release := p_release;
+    v_error.sqlstate := p_sqlstate;
+    v_error.http_status := p_http_status;
+    v_error.message := p_message;
+    v_error.stack := p_stack;
+    v_error.metadata := p_metadata;
+    v_error := tocsin_internal.clean_report(v_error);
+    if to_regclass('tocsin_internal.reported_errors') is null then
+      raise undefined_table using message = 'its queue is not there';
+    end if;
+  exception when others then
+    raise warning 'Tocsin could not take the report of an error: %', sqlerrm
+      using hint = 'Your own statement is not affected. See: select * from tocsin.doctor();';
+    return null;
+  end;
   perform tocsin_internal.append_report(v_error);
   return v_error.error_id;
-exception when others then
-  raise warning 'Tocsin could not take the report of an error: %', sqlerrm
-    using hint = 'Your own statement is not affected. See: select * from tocsin.doctor();';
-  return null;
 end
 $$;
 
