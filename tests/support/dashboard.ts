@@ -114,7 +114,7 @@ export async function figure(page: Page, label: string): Promise<string> {
 export async function eventually<T>(
   read: () => Promise<T>,
   holds: (value: T) => boolean,
-  patience = 15_000,
+  patience = 30_000,
 ): Promise<T> {
   const end = Date.now() + patience;
   let value = await read();

@@ -6,6 +6,9 @@ import { ApiError } from "./api/client.ts";
 import { live, type Kind } from "./live.svelte.ts";
 import { session } from "./session.svelte.ts";
 
+/** The database gives up long before that: people have 8 seconds there. */
+const patienceMs = 20_000;
+
 export class Query<T> {
   data = $state.raw<T>();
   error = $state.raw<ApiError>();
@@ -44,6 +47,13 @@ export function query<K, T>(
   const ask = async (question: K): Promise<void> => {
     running?.abort();
     const mine = (running = new AbortController());
+    // One that nobody answers must not keep the next from being asked.
+    const patience = setTimeout(() => {
+      mine.abort();
+      running = undefined;
+      result.error = offline();
+      live.report(true);
+    }, patienceMs);
     try {
       const data = await load(question, mine.signal);
       if (mine.signal.aborted) return;
@@ -55,6 +65,8 @@ export function query<K, T>(
       result.error = asApiError(error);
       live.report(result.error.kind === "offline");
       if (result.error.kind === "signed-out") await session.signOut();
+    } finally {
+      clearTimeout(patience);
     }
     result.isStale = false;
     if (running === mine) running = undefined;
@@ -87,10 +99,14 @@ export function query<K, T>(
   return result;
 }
 
+function offline(): ApiError {
+  return new ApiError("offline", "The project cannot be reached.", "It is tried again by itself.");
+}
+
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return /fetch|network/i.test(message)
-    ? new ApiError("offline", "The project cannot be reached.", "It is tried again by itself.")
+    ? offline()
     : new ApiError("unexpected", message, "Reload the page.");
 }
