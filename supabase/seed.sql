@@ -204,7 +204,7 @@ insert into tocsin.alert_channels (channel_id, project_id, name, kind, recipient
    'email', '{billing@northwind.example}')
 on conflict (channel_id) do nothing;
 
--- Its past as Tocsin would have recorded it --------------------------------------------------------
+-- Its past as Tocsin would have recorded it -------------------------------------------------------
 -- It is Tocsin's own code that records it, with the clock moved: the counters are backfilled, and
 -- each failure is ingested, told and delivered at its own time. Only the sending is left out.
 

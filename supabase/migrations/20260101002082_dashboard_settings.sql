@@ -51,7 +51,8 @@ $$;
 comment on function tocsin.dashboard_settings(text, timestamptz) is
   'What the dashboard''s pages of settings need: {kinds, settings, workflows}. Settings are those '
   'of a project and those for everything, or all that the caller may see; each with its channels, '
-  'how many of its alerts fire, and what it told within 7 days. Workflows are up to 2,000 that run.';
+  'how many of its alerts fire, and what it told within 7 days. Workflows are up to 2,000 that '
+  'run.';
 
 create function tocsin.backtest_values(
   p_setting jsonb, p_from timestamptz default null, p_to timestamptz default null,

@@ -2,7 +2,7 @@
 -- here is part of the product. Safe to run again.
 
 -- The queue of the demo's workers, and where they put what they give up
-select pgmq.create(name) from unnest(array['workflow_jobs', 'workflow_jobs_dlq']) as name
+select pgmq."create"(name) from unnest(array['workflow_jobs', 'workflow_jobs_dlq']) as name
 where name not in (select queue_name from pgmq.list_queues());
 
 select queue_name from tocsin.watch_queue('workflow_jobs', p_options => '{
@@ -16,7 +16,8 @@ from (values ('save_order', 'HTTP 503 Service Unavailable from https://ledger.ex
   as letter (step, error)
 where not exists (select from pgmq.q_workflow_jobs_dlq);
 
--- Jobs of pg_cron: one does as it should, one divides by zero when the minute is a multiple of seven
+-- Jobs of pg_cron: one does as it should, one divides by zero in each minute that is a multiple of
+-- seven
 select cron.schedule('nightly-cleanup', '15 2 * * *', 'select count(*) from public.workflow_runs'),
   cron.schedule('refresh-exchange-rates', '*/5 * * * *',
     'select 1 / (extract(minute from now())::int % 7)');

@@ -7,8 +7,8 @@ select plan(11);
 create role portal nologin;
 grant authenticated to portal;
 grant portal to postgres;
-select pgmq.create('orders');
-select pgmq.create('orders_dlq');
+select pgmq."create"('orders');
+select pgmq."create"('orders_dlq');
 select from tocsin.watch_queue('orders', p_options => '{"dead_letter_queue": "orders_dlq"}');
 select pgmq.send('orders_dlq', '{"card": "visa"}');
 

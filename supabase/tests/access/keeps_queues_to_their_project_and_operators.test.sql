@@ -9,10 +9,10 @@ insert into tocsin.project_members (project_id, user_id, role) values
   ('a', '00000000-0000-4000-8000-0000000000ad', 'admin'),
   ('b', '00000000-0000-4000-8000-00000000000b', 'admin');
 insert into tocsin.operators (user_id) values ('00000000-0000-4000-8000-0000000000ff');
-select from pgmq.create('qa');
-select from pgmq.create('qb');
-select from pgmq.create('qa_dead');
-select from pgmq.create('bare');
+select from pgmq."create"('qa');
+select from pgmq."create"('qb');
+select from pgmq."create"('qa_dead');
+select from pgmq."create"('bare');
 select from tocsin.watch_queue('qa', p_options =>
   '{"project_id": "a", "dead_letter_queue": "qa_dead"}');
 select from tocsin.watch_queue('qb', p_options => '{"project_id": "b"}');

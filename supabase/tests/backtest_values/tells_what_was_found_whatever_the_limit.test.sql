@@ -9,10 +9,12 @@ insert into tocsin.project_members (project_id, user_id, role) values
 select tocsin_internal.count_outcomes(array_agg(row(n, 's', 'r', 'a', 'w',
   case when n <= failed then 'failed' else 'succeeded' end, 1, null, null, null, at, at)
   ::tocsin_internal.run_outcomes), '2026-03-01 13:00Z')
-from (values ('2026-03-01 12:00:30Z'::timestamptz, 2), ('2026-03-01 12:30:30Z', 10)) as t (at, failed)
+from (values ('2026-03-01 12:00:30Z'::timestamptz, 2), ('2026-03-01 12:30:30Z', 10))
+  as t (at, failed)
 cross join generate_series(1, 20) as n;
 
-create function pg_temp.found(p_user text, p_setting jsonb, p_points int, p_target jsonb default null)
+create function pg_temp.found(
+  p_user text, p_setting jsonb, p_points int, p_target jsonb default null)
 returns jsonb language plpgsql as $$
 declare
   v_answer jsonb;

@@ -32,7 +32,8 @@ insert into tocsin.project_members (project_id, user_id) values
 select set_config('request.jwt.claims', '{"sub": "00000000-0000-4000-8000-000000000002"}', true);
 set local role authenticated;
 select is(tocsin.dashboard_workflows(now() - interval '1 hour',
-  now() + interval '1 minute')::jsonb #> '{now,run_count}', '1', 'A member has the runs of their project only.');
+  now() + interval '1 minute')::jsonb #> '{now,run_count}', '1',
+  'A member has the runs of their project only.');
 
 select * from finish();
 rollback;

@@ -3,8 +3,8 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(14);
 
-select from pgmq.create('orders');
-select from pgmq.create('orders_dead');
+select from pgmq."create"('orders');
+select from pgmq."create"('orders_dead');
 select from tocsin.watch_queue('orders', p_options => '{"dead_letter_queue": "orders_dead",
   "dead_letter_payload": "message", "project_id": "p"}');
 select from pgmq.send_batch('orders_dead', array[

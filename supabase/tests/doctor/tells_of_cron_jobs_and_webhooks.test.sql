@@ -32,7 +32,8 @@ select results_eq($$select status, detail from pg_temp.found('webhooks')$$,
 
 -- no worker of these in the databases of tests, and an old one where they run on the real thing
 select results_eq($$
-  select case h.part when 'pg_cron' then 'cron scheduler' else 'webhook worker' end, case h.status when 'ok' then 'ok' else 'warn' end, h.reason
+  select case h.part when 'pg_cron' then 'cron scheduler' else 'webhook worker' end,
+    case h.status when 'ok' then 'ok' else 'warn' end, h.reason
   from tocsin.platform_health h order by 1
 $$, $$
   select check_name, status, detail from tocsin.doctor()

@@ -10,7 +10,7 @@ select from tocsin.watch_runs('"Odd runs"', p_options => '{"workflow_id": "what'
 select from tocsin.watch_runs('gone');
 select from tocsin.watch_errors('events');
 drop table gone;
-select pgmq.create('orders');
+select pgmq."create"('orders');
 select from tocsin_internal.sample_queues(now());
 select is_empty($$select from tocsin_internal.list_watches() where kind = 'queue'$$,
   'A queue of which nothing was said is found without being told.');

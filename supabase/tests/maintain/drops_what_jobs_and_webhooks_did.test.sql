@@ -19,7 +19,8 @@ values (2, '2026-02-01Z', '2026-02-01Z', 1), (2, '2026-02-02Z', '2026-02-02Z', 1
 insert into tocsin.webhooks (webhook_id, kind, name, last_answered_at, first_seen_at) values
   ('old', 'labeled', 'old', '2026-03-01Z', '2026-03-01Z'),
   ('new', 'labeled', 'new', '2026-03-19Z', '2026-03-01Z');
-insert into tocsin.webhook_metrics values ('old', '2026-03-01Z', 1, 0), ('new', '2026-03-01Z', 1, 0),
+insert into tocsin.webhook_metrics
+values ('old', '2026-03-01Z', 1, 0), ('new', '2026-03-01Z', 1, 0),
   ('new', '2026-03-19Z', 1, 0);
 insert into tocsin.request_waits values ('2026-03-01Z', 1, 1, true), ('2026-03-19Z', 1, 1, true);
 insert into tocsin_internal.request_labels (request_id, labeled_at) values (1, '2026-03-18Z'),

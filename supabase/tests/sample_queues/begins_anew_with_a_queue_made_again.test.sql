@@ -15,7 +15,7 @@ select from tocsin.watch_queue('jobs', p_options => '{"project_id": "p"}');
 select pg_temp.beats('0', '5 seconds');
 select is_empty($$select from tocsin.queue_health where queue_name = 'jobs'$$,
   'A queue may be named before it is there.');
-select from pgmq.create('jobs');
+select from pgmq."create"('jobs');
 select from pgmq.send_batch('jobs', array(select '{}'::jsonb from generate_series(1, 8)));
 update pgmq.q_jobs set vt = pg_temp.at('0');
 select pg_temp.beats('10 seconds', '1 minute 20 seconds');
@@ -29,7 +29,7 @@ select results_eq($$select state from tocsin.alerts$$, $$values ('resolved'::toc
   'and its alerts are over.');
 select is((select dropped_at from tocsin.queues where queue_name = 'jobs'),
   pg_temp.at('1 minute 30 seconds'), 'It is known when.');
-select from pgmq.create('jobs');
+select from pgmq."create"('jobs');
 select from pgmq.send_batch('jobs', array(select '{}'::jsonb from generate_series(1, 30)));
 update pgmq.q_jobs set vt = pg_temp.at('2 minutes 20 seconds');
 select pg_temp.beats('2 minutes 30 seconds', '2 minutes 40 seconds');
@@ -42,7 +42,7 @@ select results_eq($$select state from tocsin.alerts order by fired_at$$,
   $$values ('resolved'::tocsin.alert_state), ('firing')$$, 'It has an alert of its own.');
 -- dropped and made again between two looks
 select from pgmq.drop_queue('jobs');
-select from pgmq.create('jobs');
+select from pgmq."create"('jobs');
 select pg_temp.beats('3 minutes 20 seconds', '3 minutes 30 seconds');
 select results_eq($$select enqueued_count, finished_count from tocsin.queue_metrics
   where queue_name = 'jobs' and sampled_at >= pg_temp.at('3 minutes 20 seconds')$$,

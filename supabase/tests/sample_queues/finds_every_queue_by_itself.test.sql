@@ -3,7 +3,7 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(5);
 
-select from pgmq.create('emails');
+select from pgmq."create"('emails');
 select from pgmq.create_unlogged('thumbnails');
 select is(tocsin_internal.sample_queues(now()), 6::bigint, 'It looks at each queue there is,');
 select results_eq($$select queue_name, status::text from tocsin.queue_health order by 1$$, $$values

@@ -3,8 +3,8 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(4);
 
-select from pgmq.create('passing');
-select from pgmq.create('named');
+select from pgmq."create"('passing');
+select from pgmq."create"('named');
 select from tocsin.watch_queue('named', p_options => '{"project_id": "p"}');
 select tocsin_internal.sample_queues('2031-03-01 12:00Z');
 select from pgmq.drop_queue('passing');

@@ -3,7 +3,7 @@ create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 select plan(2);
 
-select pgmq.create('orders');
+select pgmq."create"('orders');
 select tocsin_internal.find_queues('2032-03-04 10:00Z');
 update tocsin.queues set is_ignored = queue_name <> 'orders';
 select tocsin_internal.sample_queues('2032-03-04 10:00Z');

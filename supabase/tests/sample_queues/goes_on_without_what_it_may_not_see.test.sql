@@ -9,7 +9,7 @@ create function pg_temp.faults() returns bigint language sql as $$
 -- something else that is called pgboss
 create schema pgboss;
 create table pgboss.queue (id int);
-select from pgmq.create('emails');
+select from pgmq."create"('emails');
 select is(tocsin_internal.run_stage('sample_queues', now()), 5::bigint,
   'A schema pgboss that is none of pg-boss hinders nothing,');
 select is(pg_temp.faults(), 0::bigint, 'and is no fault of anybody.');

@@ -12,9 +12,9 @@ create function pg_temp.hinted() returns setof text language sql as $$
   with told as (delete from hints returning topic, event, is_private)
   select topic || ' ' || event || ' ' || is_private from told order by 1$$;
 
-select from pgmq.create('a1');
-select from pgmq.create('a2');
-select from pgmq.create('b1');
+select from pgmq."create"('a1');
+select from pgmq."create"('a2');
+select from pgmq."create"('b1');
 select from tocsin.watch_queue('a1', p_options => '{"project_id": "a"}');
 select from tocsin.watch_queue('a2', p_options => '{"project_id": "a"}');
 select from tocsin.watch_queue('b1', p_options => '{"project_id": "b"}');

@@ -9,7 +9,7 @@ create function pg_temp.figures(p_queue_name text) returns text language sql as 
   from tocsin.queue_health where queue_name = p_queue_name$$;
 
 select from pgmq.create_unlogged('thumbs');
-select from pgmq.create('Order "Items" %s');
+select from pgmq."create"('Order "Items" %s');
 -- what pgmq makes of a partitioned queue, whose partitions pg_partman would make
 create table pgmq.q_events (msg_id bigint generated always as identity, read_ct int default 0
   not null, enqueued_at timestamptz default now() not null, last_read_at timestamptz,

@@ -9,7 +9,7 @@ create function pg_temp.beats(p_from interval, p_to interval) returns void langu
   select tocsin_internal.sample_queues(at), tocsin_internal.evaluate(at)
   from generate_series(pg_temp.at(p_from), pg_temp.at(p_to), '10 seconds') as at$$;
 
-select from pgmq.create('reminders');
+select from pgmq."create"('reminders');
 insert into tocsin.alert_settings (name, kind, parameters) values
   ('stalled', 'queue_stalled', '{}'), ('age', 'queue_age', '{"threshold": 10}'),
   ('length', 'queue_length', '{"threshold": 1}');

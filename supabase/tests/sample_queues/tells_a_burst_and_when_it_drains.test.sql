@@ -14,7 +14,7 @@ create function pg_temp.story() returns setof text language sql as $$
   from tocsin.alert_transitions t join tocsin.alerts a using (alert_id)
   where t.transition <> 'pending' order by t.at, a.kind$$;
 
-select from pgmq.create('burst');
+select from pgmq."create"('burst');
 insert into tocsin.alert_settings (name, kind) values ('stalled', 'queue_stalled'),
   ('length', 'queue_length'), ('letters', 'queue_dead_letters'), ('age', 'queue_age');
 select pg_temp.beats('0', '1 minute 20 seconds');

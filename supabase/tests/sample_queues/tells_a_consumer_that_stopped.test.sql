@@ -26,7 +26,7 @@ create function pg_temp.story() returns setof text language sql as $$
   from tocsin.alert_transitions t join tocsin.alerts a using (alert_id)
   where t.transition <> 'pending' order by t.at, a.kind$$;
 
-select from pgmq.create('emails');
+select from pgmq."create"('emails');
 select from tocsin.watch_queue('emails', p_options => '{"project_id": "p"}');
 insert into tocsin.alert_settings (name, kind) values ('stalled', 'queue_stalled'),
   ('age', 'queue_age'), ('length', 'queue_length'), ('letters', 'queue_dead_letters'),

@@ -22,8 +22,8 @@ begin
 end
 $$;
 
-select from pgmq.create('orders');
-select from pgmq.create('orders_dead');
+select from pgmq."create"('orders');
+select from pgmq."create"('orders_dead');
 select from tocsin.watch_queue('orders', p_options => '{"dead_letter_queue": "orders_dead"}');
 insert into tocsin.alert_settings (name, kind) values ('stalled', 'queue_stalled'),
   ('age', 'queue_age'), ('length', 'queue_length'), ('letters', 'queue_dead_letters');
@@ -47,7 +47,7 @@ select is((select retry_share from tocsin.queue_health where queue_name = 'order
 
 -- its consumer gives it up
 select from pgmq.send('orders_dead', '{"order": 1, "error": "no such product"}');
-select from pgmq.delete('orders', 1);
+select from pgmq."delete"('orders', 1);
 select pg_temp.beats('2 minutes 20 seconds', '3 minutes 10 seconds');
 select results_eq($$select dead_letter_count, poison_count, error_rate
   from tocsin.queue_health where queue_name = 'orders'$$,
@@ -58,7 +58,7 @@ select results_eq($$select status, reason, is_dead_letter_queue from tocsin_inte
   where queue_name = 'orders_dead'$$, $$values ('idle'::tocsin.queue_status,
   '1 dead letter waits to be looked at.', true)$$,
   'Nobody is meant to read dead letters in time: their queue is not stalled.');
-select from pgmq.delete('orders_dead', 1);
+select from pgmq."delete"('orders_dead', 1);
 select pg_temp.beats('15 minutes 10 seconds', '17 minutes');
 select results_eq('select * from pg_temp.story()', $$values ('2 queue_dead_letters fired orders'),
   ('16 queue_dead_letters resolved orders')$$, 'One alert, from the poison to the letter''s end.');

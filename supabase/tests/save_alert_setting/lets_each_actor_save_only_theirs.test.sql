@@ -35,7 +35,8 @@ create temp table tries as
 
 select results_eq('select name, makes from tries order by place', $$values
   ('stranger', '403 TC086'), ('viewer', '403 TC086'), ('editor', '201'),
-  ('b''s admin', '403 TC086'), ('operator', '201'), ('service', '201')$$, 'Editors of a project make its settings.');
+  ('b''s admin', '403 TC086'), ('operator', '201'), ('service', '201')$$,
+  'Editors of a project make its settings.');
 select results_eq('select name, changes from tries order by place', $$values
   ('stranger', '404 TC087'), ('viewer', '403 TC086'), ('editor', '200'),
   ('b''s admin', '404 TC087'), ('operator', '200'), ('service', '200')$$,
