@@ -29,6 +29,7 @@ const host = `
 // what they put in
 const placeholders: Record<string, string> = {
   "<project_id>": "7b6f0c1e-2f3a-4d55-9c1d-0a4b8f1c2d3e",
+  "<user_id>": "aaaaaaaa-0000-4000-8000-000000000001",
   "<setting_id>": "bbbbbbbb-0000-4000-8000-000000000001",
   "<channel_id>": "dddddddd-0000-4000-8000-000000000001",
   "<delivery_id>": "dddddddd-0000-4000-8000-000000000002",
@@ -37,7 +38,8 @@ const placeholders: Record<string, string> = {
 };
 
 /** Other tests run these on the real thing, or they cannot run in a transaction. */
-const isRunElsewhere = (sql: string): boolean => /pgboss\.|pgflow\.|concurrently/.test(sql);
+const isRunElsewhere = (sql: string): boolean =>
+  /pgboss\.|pgflow\.|concurrently|follow_changes/.test(sql);
 
 let client: pg.Client;
 before(async () => {
