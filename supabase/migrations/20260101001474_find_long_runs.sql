@@ -20,7 +20,12 @@ as $$
       select from tocsin_internal.counted_runs k
       where k.source_id = p_source.source_id and k.run_id = r.run_id)
   on conflict (source_id, run_id) do update
-    set ended_at = null, running_since = p_now where l.ended_at is not null
+    set ended_at = null, started_at = excluded.started_at,
+      running_since = case when excluded.started_at >= l.ended_at then excluded.running_since
+        else p_now end,
+      -- started again it may be stuck again
+      told_at = case when excluded.started_at < l.ended_at then l.told_at end
+    where l.ended_at is not null
 $$;
 
 comment on function tocsin_internal.keep_long_runs(tocsin.run_sources, tocsin_internal.seen_run[],
@@ -52,13 +57,23 @@ begin
       when r.status is null or coalesce(p_source.mapping -> 'idle', '[]') ? r.status then
         -- how long it ran stays known when it has ended
         case when r.run_id is null then l.running_since end
-      else coalesce(l.running_since, p_now) end
+      when n.is_anew then r.started_at
+      else coalesce(l.running_since, p_now) end,
+    started_at = case when n.is_anew then r.started_at else l.started_at end,
+    told_at = case when not n.is_anew then l.told_at end
   from unnest(v_ids) as i (run_id)
   left join unnest(v_runs) as r on r.run_id = i.run_id
   left join tocsin_internal.counted_runs k
     on k.source_id = p_source.source_id and k.run_id = i.run_id
+  left join tocsin_internal.long_runs o
+    on o.source_id = p_source.source_id and o.run_id = i.run_id
+  -- it ended and was started again between two looks
+  cross join lateral (
+    select coalesce(r.started_at > o.started_at and isfinite(r.started_at) and k.run_id is null
+      and tocsin_internal.outcome_of(p_source.mapping, r.status) is null, false) as is_anew
+  ) as n
   where l.source_id = p_source.source_id and l.run_id = i.run_id and (
-    r.run_id is null or k.run_id is not null or r.status is null
+    r.run_id is null or k.run_id is not null or r.status is null or n.is_anew
     or tocsin_internal.outcome_of(p_source.mapping, r.status) is not null
     or (l.running_since is null) <> (coalesce(p_source.mapping -> 'idle', '[]') ? r.status));
 end
