@@ -12,6 +12,7 @@ create table tocsin_internal.watchers (
   last_id bigint not null default 0,
   last_at timestamptz,
   last_request_id bigint,
+  pruned_id bigint,
   watched_since timestamptz not null,
   watched_at timestamptz not null
 );
@@ -27,6 +28,8 @@ comment on column tocsin_internal.watchers.last_at is 'When that response was cr
 comment on column tocsin_internal.watchers.last_request_id is
   'pg_net: the last id that a request had been given then; a smaller one means that ids began '
   'again.';
+comment on column tocsin_internal.watchers.pruned_id is
+  'pg_cron: up to this runid, all that the heart left in cron.job_run_details has been dropped.';
 comment on column tocsin_internal.watchers.watched_since is
   'What ended before is not told: nobody is to be woken by the past.';
 comment on column tocsin_internal.watchers.watched_at is 'When it last looked.';

@@ -207,9 +207,12 @@ begin
   select * into v_watcher from tocsin_internal.watchers where watcher = 'pg_cron' for update;
   if v_watcher.watcher is null then
     -- the last runs from before say how the jobs fare
-    insert into tocsin_internal.watchers (watcher, table_oid, last_id, watched_since, watched_at)
-    select 'pg_cron', v_table, greatest(coalesce(max(runid), 0) - 1000, 0), p_now, p_now
-    from cron.job_run_details returning * into v_watcher;
+    insert into tocsin_internal.watchers (watcher, table_oid, last_id, pruned_id, watched_since,
+      watched_at)
+    select 'pg_cron', v_table, d.id, d.id, p_now, p_now
+    from (
+      select greatest(coalesce(max(runid), 0) - 1000, 0) as id from cron.job_run_details) as d
+    returning * into v_watcher;
   elsif v_watcher.table_oid is distinct from v_table then
     -- the extension was made anew, and counts from 1 again unless its rows were restored
     select case when coalesce(max(runid), 0) < v_watcher.last_id then 0 else v_watcher.last_id end
@@ -218,6 +221,7 @@ begin
     if v_watcher.last_id = 0 then
       -- a run of a small id is none of those from before
       update tocsin.cron_jobs set last_run_id = null where last_run_id is not null;
+      update tocsin_internal.watchers set pruned_id = 0 where watcher = 'pg_cron';
     end if;
   end if;
 

@@ -99,22 +99,38 @@ comment on function tocsin_internal.prune_members(timestamptz, int) is
   'Takes members and operators off whose account is gone. A step of maintain().';
 
 create function tocsin_internal.prune_cron_details(p_now timestamptz, p_limit int) returns bigint
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set enable_seqscan = off
 as $$
 declare
+  v_from constant bigint := coalesce((
+    select pruned_id from tocsin_internal.watchers where watcher = 'pg_cron'), 0);
+  v_until bigint;
+  v_read bigint;
   v_count bigint;
 begin
   if not tocsin_internal.has_extension('pg_cron') then
     return 0;
   end if;
-  delete from cron.job_run_details where runid = any (array(
-    select d.runid from cron.job_run_details d
-    where d.jobid in (
-        select jobid from cron.job where jobname in ('tocsin-heart', 'tocsin-upkeep'))
-      and d.end_time < p_now - interval '1 day'
-    order by d.runid limit p_limit));
-  get diagnostics v_count = row_count;
-  return v_count;
+  -- The host's own jobs may have left millions of rows, and the only index is that of runid: each
+  -- row is read once, and the next time begins behind it.
+  with page as materialized (
+    select d.runid, d.jobid, coalesce(d.end_time, d.start_time, p_now) as at
+    from cron.job_run_details d where d.runid > v_from order by d.runid limit p_limit
+  ),
+  gone as (
+    delete from cron.job_run_details where runid = any (array(
+      select g.runid from page g
+      where g.at < p_now - interval '1 day' and g.jobid in (
+        select jobid from cron.job where jobname in ('tocsin-heart', 'tocsin-upkeep'))))
+    returning 1
+  )
+  select count(*), (select count(*) from gone),
+    coalesce(min(g.runid) filter (where g.at >= p_now - interval '1 day') - 1, max(g.runid))
+  into v_read, v_count, v_until from page g;
+  update tocsin_internal.watchers set pruned_id = v_until
+  where watcher = 'pg_cron' and v_until > v_from;
+  -- a page that is over as a whole is not the last
+  return case when found and v_read = p_limit then p_limit else least(v_count, p_limit - 1) end;
 end
 $$;
 
