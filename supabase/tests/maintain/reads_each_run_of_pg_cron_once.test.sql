@@ -36,7 +36,8 @@ select is((
 select is((
   select count(*) from cron.job_run_details d join cron.job j using (jobid)
   where j.jobname = 'hosts-own'), 2700::bigint, 'the host''s rows stay,');
-select cmp_ok(pg_temp.reads($$select tocsin_internal.prune_cron_details('2026-03-03 01:00Z', 100)$$),
+select cmp_ok(
+  pg_temp.reads($$select tocsin_internal.prune_cron_details('2026-03-03 01:00Z', 100)$$),
   '<=', 110::bigint, 'and are not read again.');
 
 select * from finish();
