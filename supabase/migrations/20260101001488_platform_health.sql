@@ -20,8 +20,9 @@ select j.job_id, j.job_name, j.schedule, j.is_active, s.status,
       coalesce(j.last_message, 'pg_cron does not say why'))
     when 'running' then format('It has been running since %s UTC.',
       to_char(j.running_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
-    when 'new' then format('It has not run since it is watched; due %s UTC.',
-      to_char(j.next_due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
+    when 'new' then 'It has not run since it is watched' || case when j.next_due_at is null
+      then ', and its schedule is never due.' else format('; due %s UTC.',
+        to_char(j.next_due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')) end
     else format('Its last run took %s.', tocsin_internal.say_value(
       coalesce(round(j.last_duration_ms::numeric), 0)::double precision, 'ms')) end as reason,
   j.last_run_id, j.last_started_at, j.last_finished_at, j.last_status, j.last_message,
