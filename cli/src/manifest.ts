@@ -22,7 +22,11 @@ export function readManifest(folder: string): Manifest | undefined {
   if (text === undefined) return undefined;
   try {
     const value = JSON.parse(text) as Partial<Manifest>;
-    if (typeof value.version === "string" && typeof value.files === "object") {
+    if (
+      typeof value.version === "string" &&
+      typeof value.files === "object" &&
+      Object.keys(value.files).every(isInside)
+    ) {
       return { version: value.version, files: value.files, watches: value.watches ?? [] };
     }
   } catch {
@@ -32,6 +36,11 @@ export function readManifest(folder: string): Manifest | undefined {
     `supabase/${manifestPath} cannot be read.`,
     "Get it back from your version control; or delete it and run: npx tocsin install",
   );
+}
+
+/** A path from supabase/ that stays in it: what the manifest names may be removed. */
+function isInside(path: string): boolean {
+  return /^(migrations|functions)\//.test(path) && !/\\|(^|\/)\.\.(\/|$)/.test(path);
 }
 
 export function writeManifest(manifest: Manifest): string {

@@ -199,3 +199,17 @@ test("a diff shows what differs, with two lines around it", () => {
   const changed = ["a", "b", "c", "d", "E", "E2", "f", "g"];
   assert.equal(diffLines(text.join("\n"), changed.join("\n")), " c\n d\n-e\n+E\n+E2\n f\n g");
 });
+
+test("a manifest that names files outside of supabase/ is not followed", () => {
+  install(pack);
+  writeFileSync(join(root, "mine.txt"), "mine\n");
+  const manifest = JSON.parse(read("tocsin.json")) as { files: Record<string, string> };
+  for (const path of ["functions/../../mine.txt", "/etc/hosts", "functions\\..\\..\\mine.txt"]) {
+    write("tocsin.json", JSON.stringify({ ...manifest, files: { [path]: "0" } }));
+    assert.throws(() => plan(newer, { command: "upgrade", overwrite: true }), CliError);
+    assert.throws(
+      () => planUninstall(findProject(root), pack, { now, overwrite: true }),
+      /tocsin\.json/,
+    );
+  }
+});
