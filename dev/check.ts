@@ -72,7 +72,7 @@ const checks: Check[] = [
       withoutKnownLimits(
         await command(bin("postgres-language-server"), [
           ...["check", "--disable-db", "--diagnostic-level=error", "--max-diagnostics=none"],
-          ...["supabase", "dev/supabase"],
+          ...["supabase", "dev/supabase", "cli/sql"],
         ]),
       ),
   },

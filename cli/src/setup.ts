@@ -46,7 +46,7 @@ export async function setUp(
   }
   // setup() has rung once, and the heart beats each five seconds: what it finds is known soon
   let findings = await askDoctor(database);
-  for (let tries = 0; tries < 8 && findings.some(isPending); tries++) {
+  for (const until = Date.now() + 15_000; Date.now() < until && findings.some(isPending);) {
     await sleep(2_000);
     findings = await askDoctor(database);
   }

@@ -2,10 +2,11 @@
 // and what serves the project's functions and API on a test database.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { runSupabase } from "../cli.ts";
 import { readProjectConfig } from "../config.ts";
 import { cacheFunction, functionNames } from "../deno.ts";
@@ -13,7 +14,7 @@ import { startFunctions, type Functions } from "../functions.ts";
 import { startGateway } from "../gateway.ts";
 import { startInbox, type Inbox } from "../inbox/inbox.ts";
 import { makeKeys, type Keys } from "../keys.ts";
-import { repository } from "../paths.ts";
+import { localDir, repository } from "../paths.ts";
 import { freePort } from "../ports.ts";
 import { superuser } from "../postgres.ts";
 import type { TestDatabase } from "./database.ts";
@@ -58,8 +59,31 @@ async function mustRun(command: string, args: string[], cwd: string): Promise<st
 /** Builds and packs the command line; answers with the tarball. */
 export async function packCli(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "tocsin-pack-"));
-  await mustRun("npm", ["pack", "-w", "cli", "--pack-destination", folder], repository);
+  const release = await takeTurn(join(localDir, "packing"));
+  try {
+    await mustRun("npm", ["pack", "-w", "cli", "--pack-destination", folder], repository);
+  } finally {
+    release();
+  }
   return join(folder, "tocsin-0.1.0.tgz");
+}
+
+/** Test files run beside each other, and what they pack is built in one place. */
+async function takeTurn(lock: string): Promise<() => void> {
+  mkdirSync(dirname(lock), { recursive: true });
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      return () => rmSync(lock, { recursive: true, force: true });
+    } catch {
+      // one that nobody has released for so long was left by a test that was killed
+      const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+      if (since !== undefined && Date.now() - since > 120_000) {
+        rmSync(lock, { recursive: true, force: true });
+      }
+      await sleep(200);
+    }
+  }
 }
 
 export type Project = {
