@@ -209,9 +209,10 @@ begin
     -- the last runs from before say how the jobs fare
     insert into tocsin_internal.watchers (watcher, table_oid, last_id, pruned_id, watched_since,
       watched_at)
-    select 'pg_cron', v_table, d.id, d.id, p_now, p_now
+    select 'pg_cron', v_table, d.id, d.id, least(p_now, i.installed_at), p_now
     from (
       select greatest(coalesce(max(runid), 0) - 1000, 0) as id from cron.job_run_details) as d
+    cross join (select installed_at from tocsin_internal.installation) as i
     returning * into v_watcher;
   elsif v_watcher.table_oid is distinct from v_table then
     -- the extension was made anew, and counts from 1 again unless its rows were restored

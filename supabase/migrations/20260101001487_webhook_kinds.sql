@@ -16,12 +16,16 @@ declare
 begin
   select * into v_watcher from tocsin_internal.watchers where watcher = 'pg_net' for update;
   if v_watcher.watcher is null then
-    -- what was answered before is not told
+    -- what was answered before Tocsin was there is not told
     insert into tocsin_internal.watchers
       (watcher, table_oid, last_at, last_id, watched_since, watched_at)
     select 'pg_net', to_regclass('net._http_response')::oid, coalesce(max(r.created), 'epoch'),
       9223372036854775807, p_now, p_now
-    from (select created from net._http_response order by created desc limit 1) as r
+    from (
+      select created from net._http_response
+      where created <= (select installed_at from tocsin_internal.installation)
+      order by created desc limit 1
+    ) as r
     returning * into v_watcher;
   end if;
 
