@@ -69,10 +69,13 @@ comment on function tocsin_internal.quiet_for(tocsin.alert_settings, tocsin.quie
 create function tocsin_internal.quiet_end(
   p_quiet tocsin_internal.quiet[], p_severity tocsin.severity
 ) returns timestamptz
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select max(q.until) from unnest(p_quiet) as q
-  where (q.period).breaks_through_from is null or p_severity < (q.period).breaks_through_from
+begin
+  return (
+    select max(q.until) from unnest(p_quiet) as q
+    where (q.period).breaks_through_from is null or p_severity < (q.period).breaks_through_from);
+end
 $$;
 
 comment on function tocsin_internal.quiet_end(tocsin_internal.quiet[], tocsin.severity) is

@@ -78,20 +78,23 @@ comment on function tocsin_internal.tell_alert(tocsin.alerts) is
   'An alert as notifications tell it; null: there is none.';
 
 create function tocsin_internal.say_event(p_kind text, p_event tocsin.error_metrics) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case
-      when p_event.origin = 'stuck' then coalesce(v.name, 'A run') || ' is stuck'
-      when p_kind = 'run_failed' then coalesce(v.name, 'A run') || ' failed'
-      when p_kind = 'error_new' then 'New error' || coalesce(' in ' || v.name, '')
-      when p_kind = 'error_regressed'
-        then 'A resolved error is back' || coalesce(' in ' || v.name, '')
-      else 'Error' || coalesce(' in ' || v.name, '') end
-    || coalesce(' at ' || p_event.node, '')
-    || coalesce(': ' || left(nullif(trim(split_part(
-      tocsin_internal.message_of(p_event), E'\n', 1)), ''), 160), '')
-  from (select coalesce(nullif(p_event.workflow_name, ''), nullif(p_event.workflow_id, ''),
-    nullif(p_event.component, ''))) as v (name)
+begin
+  return (
+    select case
+        when p_event.origin = 'stuck' then coalesce(v.name, 'A run') || ' is stuck'
+        when p_kind = 'run_failed' then coalesce(v.name, 'A run') || ' failed'
+        when p_kind = 'error_new' then 'New error' || coalesce(' in ' || v.name, '')
+        when p_kind = 'error_regressed'
+          then 'A resolved error is back' || coalesce(' in ' || v.name, '')
+        else 'Error' || coalesce(' in ' || v.name, '') end
+      || coalesce(' at ' || p_event.node, '')
+      || coalesce(': ' || left(nullif(trim(split_part(
+        tocsin_internal.message_of(p_event), E'\n', 1)), ''), 160), '')
+    from (select coalesce(nullif(p_event.workflow_name, ''), nullif(p_event.workflow_id, ''),
+      nullif(p_event.component, ''))) as v (name));
+end
 $$;
 
 comment on function tocsin_internal.say_event(text, tocsin.error_metrics) is

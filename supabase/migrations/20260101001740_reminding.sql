@@ -33,12 +33,15 @@ create function tocsin_internal.is_due_again(
   p_setting tocsin.alert_settings, p_told_at timestamptz, p_beginning tocsin.decision,
   p_now timestamptz
 ) returns boolean
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select p_setting.repeat_interval > interval '0' and case
-    when p_told_at is not null then p_told_at + p_setting.repeat_interval <= p_now
-    -- what waits for the end of its window is told then
-    else p_beginning in ('silenced', 'dropped', 'no_channel') end
+begin
+  return (
+    select p_setting.repeat_interval > interval '0' and case
+      when p_told_at is not null then p_told_at + p_setting.repeat_interval <= p_now
+      -- what waits for the end of its window is told then
+      else p_beginning in ('silenced', 'dropped', 'no_channel') end);
+end
 $$;
 
 comment on function tocsin_internal.is_due_again(tocsin.alert_settings, timestamptz,

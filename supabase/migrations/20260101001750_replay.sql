@@ -31,9 +31,12 @@ comment on type tocsin_internal.replayed_telling is
 
 create function tocsin_internal.due_at(p_window tocsin_internal.throttle_windows)
 returns timestamptz
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select coalesce(p_window.postponed_until, least(p_window.wait_until, p_window.closes_at))
+begin
+  return (
+    select coalesce(p_window.postponed_until, least(p_window.wait_until, p_window.closes_at)));
+end
 $$;
 
 comment on function tocsin_internal.due_at(tocsin_internal.throttle_windows) is
@@ -42,15 +45,18 @@ comment on function tocsin_internal.due_at(tocsin_internal.throttle_windows) is
 create function tocsin_internal.reminder_due_at(
   p_setting tocsin.alert_settings, p_steps interval[], p_alert tocsin_internal.replayed_alert
 ) returns timestamptz
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case when d.due is not null then greatest(p_alert.hushed_until, d.due) end
-  from (select least(
-    case when p_setting.repeat_interval > interval '0' then case
-      when p_alert.told_at is not null then p_alert.last_told_at + p_setting.repeat_interval
-      when p_alert.fate in ('silenced', 'dropped', 'no_channel') then (p_alert.began).at end end,
-    (select min((p_alert.began).at + s) from unnest(p_steps) as s
-      where s > coalesce(p_alert.escalated, interval '0')))) as d (due)
+begin
+  return (
+    select case when d.due is not null then greatest(p_alert.hushed_until, d.due) end
+    from (select least(
+      case when p_setting.repeat_interval > interval '0' then case
+        when p_alert.told_at is not null then p_alert.last_told_at + p_setting.repeat_interval
+        when p_alert.fate in ('silenced', 'dropped', 'no_channel') then (p_alert.began).at end end,
+      (select min((p_alert.began).at + s) from unnest(p_steps) as s
+        where s > coalesce(p_alert.escalated, interval '0')))) as d (due));
+end
 $$;
 
 comment on function tocsin_internal.reminder_due_at(tocsin.alert_settings, interval[],
@@ -60,13 +66,16 @@ comment on function tocsin_internal.reminder_due_at(tocsin.alert_settings, inter
 create function tocsin_internal.title_of(
   p_setting tocsin.alert_settings, p_occurrence tocsin_internal.occurrence
 ) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(p_occurrence.title, (
-    select tocsin_internal.say_event(p_setting.kind, e) from tocsin.error_metrics e
-    where p_occurrence.what = 'failure' and e.error_id = p_occurrence.event_id
-      and e.project_id = p_occurrence.project_id and e.ingested_at >= p_occurrence.at
-    limit 1))
+begin
+  return (
+    select coalesce(p_occurrence.title, (
+      select tocsin_internal.say_event(p_setting.kind, e) from tocsin.error_metrics e
+      where p_occurrence.what = 'failure' and e.error_id = p_occurrence.event_id
+        and e.project_id = p_occurrence.project_id and e.ingested_at >= p_occurrence.at
+      limit 1)));
+end
 $$;
 
 comment on function tocsin_internal.title_of(tocsin.alert_settings, tocsin_internal.occurrence) is
@@ -75,17 +84,20 @@ comment on function tocsin_internal.title_of(tocsin.alert_settings, tocsin_inter
 create function tocsin_internal.was_settled(
   p_occurrence tocsin_internal.occurrence, p_now timestamptz
 ) returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce((
-    select c.action in ('resolve', 'ignore') and c.changed_at >= p_occurrence.at
-    from tocsin.error_metrics e
-    join tocsin.error_groups g on g.project_id = e.project_id and g.fingerprint = e.fingerprint
-    join tocsin.error_group_changes c on c.group_id = g.group_id
-    where p_occurrence.what = 'failure' and e.error_id = p_occurrence.event_id
-      and e.project_id = p_occurrence.project_id and e.ingested_at >= p_occurrence.at
-      and c.changed_at <= p_now
-    order by c.change_id desc limit 1), false)
+begin
+  return (
+    select coalesce((
+      select c.action in ('resolve', 'ignore') and c.changed_at >= p_occurrence.at
+      from tocsin.error_metrics e
+      join tocsin.error_groups g on g.project_id = e.project_id and g.fingerprint = e.fingerprint
+      join tocsin.error_group_changes c on c.group_id = g.group_id
+      where p_occurrence.what = 'failure' and e.error_id = p_occurrence.event_id
+        and e.project_id = p_occurrence.project_id and e.ingested_at >= p_occurrence.at
+        and c.changed_at <= p_now
+      order by c.change_id desc limit 1), false));
+end
 $$;
 
 comment on function tocsin_internal.was_settled(tocsin_internal.occurrence, timestamptz) is
@@ -145,22 +157,25 @@ create function tocsin_internal.replayed_reminders(
   p_setting tocsin.alert_settings, p_steps interval[], p_alerts tocsin_internal.replayed_alert[],
   p_now timestamptz
 ) returns tocsin_internal.occurrence[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select array_agg(row(gen_random_uuid(), d.what, (d.o).setting_id, (d.o).alert_id,
-      (d.o).source_id, (d.o).project_id, (d.o).workflow_id, null, (d.o).severity, p_now,
-      (d.o).title, (d.o).facts)::tocsin_internal.occurrence
-    order by (d.o).at, (d.o).alert_id, d.what)
-  from (
-    select a.began as o, 'escalated' as what from unnest(p_alerts) as a
-    where exists (
-      select from unnest(p_steps) as s
-      where s > coalesce(a.escalated, interval '0') and (a.began).at + s <= p_now)
-    union all
-    select a.began, 'repeated' from unnest(p_alerts) as a
-    where tocsin_internal.is_due_again(p_setting, a.last_told_at,
-      case when a.told_at is null then a.fate end, p_now)
-  ) as d
+begin
+  return (
+    select array_agg(row(gen_random_uuid(), d.what, (d.o).setting_id, (d.o).alert_id,
+        (d.o).source_id, (d.o).project_id, (d.o).workflow_id, null, (d.o).severity, p_now,
+        (d.o).title, (d.o).facts)::tocsin_internal.occurrence
+      order by (d.o).at, (d.o).alert_id, d.what)
+    from (
+      select a.began as o, 'escalated' as what from unnest(p_alerts) as a
+      where exists (
+        select from unnest(p_steps) as s
+        where s > coalesce(a.escalated, interval '0') and (a.began).at + s <= p_now)
+      union all
+      select a.began, 'repeated' from unnest(p_alerts) as a
+      where tocsin_internal.is_due_again(p_setting, a.last_told_at,
+        case when a.told_at is null then a.fate end, p_now)
+    ) as d);
+end
 $$;
 
 comment on function tocsin_internal.replayed_reminders(tocsin.alert_settings, interval[],
@@ -208,21 +223,24 @@ create function tocsin_internal.replayed_beginnings(
   p_occurrences tocsin_internal.occurrence[], p_alerts tocsin_internal.replayed_alert[],
   p_windows tocsin_internal.throttle_windows[]
 ) returns tocsin.decision[]
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select array_agg(case
-      when o.what <> 'resolved' then null
-      when a.told_at is not null then 'notified'
-      when a.fate in ('grouped', 'throttled') and not exists (
-        select from unnest(p_windows) as w
-        where w.window_id = a.window_id and w.postponed_until is null)
-      then 'dropped'
-      else a.fate end order by o.place)
-  from (
-    select u.what, u.alert_id, row_number() over () as place from unnest(p_occurrences) as u
-  ) as o
-  left join unnest(p_alerts) as a on (a.began).alert_id = o.alert_id and o.what = 'resolved'
-  having bool_or(o.what = 'resolved')
+begin
+  return (
+    select array_agg(case
+        when o.what <> 'resolved' then null
+        when a.told_at is not null then 'notified'
+        when a.fate in ('grouped', 'throttled') and not exists (
+          select from unnest(p_windows) as w
+          where w.window_id = a.window_id and w.postponed_until is null)
+        then 'dropped'
+        else a.fate end order by o.place)
+    from (
+      select u.what, u.alert_id, row_number() over () as place from unnest(p_occurrences) as u
+    ) as o
+    left join unnest(p_alerts) as a on (a.began).alert_id = o.alert_id and o.what = 'resolved'
+    having bool_or(o.what = 'resolved'));
+end
 $$;
 
 comment on function tocsin_internal.replayed_beginnings(tocsin_internal.occurrence[],

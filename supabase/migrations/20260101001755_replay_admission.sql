@@ -24,6 +24,7 @@ declare
   v_last constant timestamptz := coalesce(p_until, v_todo[cardinality(v_todo)].at);
   v_place int := 1;
   v_now timestamptz := '-infinity';
+  v_due timestamptz;
   v_next timestamptz;
   v_windows tocsin_internal.throttle_windows[] := '{}';
   v_alerts tocsin_internal.replayed_alert[] := '{}';
@@ -42,7 +43,9 @@ declare
   i int;
 begin
   loop
-    v_next := least(v_todo[v_place].at,
+    -- by itself: a query would take a copy of all that is to do
+    v_due := v_todo[v_place].at;
+    v_next := least(v_due,
       (select min(tocsin_internal.due_at(x)) from unnest(v_windows) as x),
       (select min(x.due) from (
         select tocsin_internal.reminder_due_at(p_setting, v_steps, a) as due

@@ -124,7 +124,9 @@ create function tocsin_internal.replay_measure(
 ) returns table (at timestamptz, transition tocsin.alert_transition, source_id text,
   project_id text, workflow_id text, pending_since timestamptz, value double precision,
   sample bigint, is_flapping boolean, title text, facts jsonb, note text)
+-- the planner knows no sizes here, and would look through all that was found for each instant
 language plpgsql stable set search_path = '' set work_mem = '64MB' set jit = off
+  set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare

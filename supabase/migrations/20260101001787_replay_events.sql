@@ -70,14 +70,17 @@ create function tocsin_internal.first_success(
   p_occurrence tocsin_internal.occurrence, p_failed_at timestamptz, p_until timestamptz,
   p_bucket interval
 ) returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select min(b.bucket_at) + p_bucket from tocsin_internal.run_buckets b
-  where b.bucket_minutes = (extract(epoch from p_bucket) / 60)::int
-    and b.project_id = p_occurrence.project_id and b.workflow_id = p_occurrence.workflow_id
-    and b.source_id = p_occurrence.source_id
-    and b.bucket_at > date_bin(p_bucket, p_failed_at, '2000-01-01 00:00:00+00')
-    and b.bucket_at < p_until and b.success_count > 0
+begin
+  return (
+    select min(b.bucket_at) + p_bucket from tocsin_internal.run_buckets b
+    where b.bucket_minutes = (extract(epoch from p_bucket) / 60)::int
+      and b.project_id = p_occurrence.project_id and b.workflow_id = p_occurrence.workflow_id
+      and b.source_id = p_occurrence.source_id
+      and b.bucket_at > date_bin(p_bucket, p_failed_at, '2000-01-01 00:00:00+00')
+      and b.bucket_at < p_until and b.success_count > 0);
+end
 $$;
 
 comment on function tocsin_internal.first_success(tocsin_internal.occurrence, timestamptz,

@@ -91,7 +91,8 @@ create function tocsin.backtest(
   p_setting jsonb, p_from timestamptz default null, p_to timestamptz default null,
   p_time_zone text default 'UTC', p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql stable set search_path = '' set jit = off
+-- the planner knows no sizes here, and would look through all for each
+language plpgsql stable set search_path = '' set jit = off set enable_nestloop = off
 as $$
 declare
   v_setting constant tocsin.alert_settings := tocsin_internal.imagine_setting(p_setting);
@@ -130,8 +131,10 @@ begin
       where (u.occurrence).alert_id is not null and (u.occurrence).what <> 'resolved'
       order by (u.occurrence).alert_id, (u.occurrence).at, u.place
     ) as f
-    left join unnest(v_found) as r
-      on (r.occurrence).what = 'resolved' and (r.occurrence).alert_id = f.alert_id
+    left join (
+      select (u.occurrence).alert_id as alert_id, u.occurrence from unnest(v_found) as u
+      where (u.occurrence).what = 'resolved'
+    ) as r on r.alert_id = f.alert_id
   ),
   told as materialized (
     select t.place, t.at, t.purpose, t.title, max(d.severity) as severity,
@@ -151,6 +154,10 @@ begin
     from told t
     cross join (select tocsin_internal.own_channels(v_setting.setting_id) as own,
       tocsin_internal.routes_for(v_setting) as routes) as o
+  ),
+  told_of as (
+    select a.alert_id, jsonb_agg(s.notification order by s.place) as notifications
+    from sent s cross join unnest(s.alert_ids) as a (alert_id) group by 1
   )
   select (select jsonb_agg(s.notification order by s.place) from sent s),
     (select jsonb_object_agg(d.decision, d.count) from (
@@ -165,10 +172,9 @@ begin
         'is_flapping', (a.began).is_flapping,
         'title', tocsin_internal.title_of(v_setting, a.o),
         'facts', coalesce((a.o).facts, '[]'),
-        'notifications', coalesce((
-          select jsonb_agg(s.notification order by s.place) from sent s
-          where a.alert_id = any (s.alert_ids)), '[]')) order by (a.o).at, a.alert_id)
-     from (select alert.*, (began).occurrence as o from alert) as a)
+        'notifications', coalesce(t.notifications, '[]')) order by (a.o).at, a.alert_id)
+     from (select alert.*, (began).occurrence as o from alert) as a
+     left join told_of t using (alert_id))
   into v_notifications, v_decisions, v_alerts;
 
   select jsonb_build_object('alerts', count(a),
