@@ -251,6 +251,16 @@ test("with Realtime, hints are enough: no asking, and at once after the heart", 
     console.log(`# on screen ${behind} ms after the hint`);
     assert.ok(behind <= 1_000, `${behind} ms after the hint`);
 
+    // An alert is there as soon as it fires; its setting keeps it for a quarter of an hour.
+    await dashboard.db.query(
+      `insert into tocsin.alerts (setting_id, setting_name, kind, project_id, severity, state, title,
+         pending_since, fired_at, judged_at)
+       select setting_id, name, kind, $1, 'high', 'firing', 'A drill', now(), now(), now()
+       from tocsin.alert_settings where name = 'Twelve failures in a quarter of an hour'`,
+      [project],
+    );
+    await page.getByRole("link", { name: "A drill" }).waitFor({ timeout: 5_000 });
+
     // What happened while it was cut off is asked for when it is back.
     await realtime.cut();
     await succeedRuns(dashboard.db, "crm-sync", 2);
