@@ -28,7 +28,7 @@ const beyond: Record<string, string> = {
   failure_count: "at least",
 };
 
-/** "Over 10 %, within 15 minutes, for 2 minutes". */
+/** "over 10 %, within 15 minutes, for 2 minutes". */
 export function saySetting(
   setting: Pick<
     Draft,
@@ -62,6 +62,5 @@ export function saySetting(
       parts.push(`told ${times} in ${sayInterval(setting.throttle_window)}`);
     }
   }
-  const text = parts.join(", ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return parts.join(", ");
 }
