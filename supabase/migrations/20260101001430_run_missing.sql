@@ -37,14 +37,22 @@ begin
         (s.parameters ->> 'forget_after')::interval as forget_after
       from unnest(p_settings) as s
     ),
+    known as materialized (
+      select * from tocsin_internal.known_workflows(
+        coalesce(tocsin_internal.targets_of(p_settings), '{"(,)"}'::tocsin_internal.target[]))
+    ),
     target as materialized (
+      -- in branches that each join by equal keys
       select s.*, k.source_id, k.project_id as of_project, k.workflow_id as of_workflow
+      from setting s cross join known k where s.project_id is null
+      union all
+      select s.*, k.source_id, k.project_id, k.workflow_id
+      from setting s join known k on k.project_id = s.project_id where s.workflow_id is null
+      union all
+      select s.*, k.source_id, k.project_id, k.workflow_id
       from setting s
-      left join tocsin_internal.known_workflows(
-        coalesce(tocsin_internal.targets_of(p_settings), '{"(,)"}'::tocsin_internal.target[])) as k
-        on (s.project_id is null or k.project_id = s.project_id)
-        and (s.workflow_id is null or k.workflow_id = s.workflow_id)
-      where k.source_id is not null or s.workflow_id is not null
+      left join known k on k.project_id = s.project_id and k.workflow_id = s.workflow_id
+      where s.workflow_id is not null
     ),
     ran as materialized (
       select * from tocsin_internal.slide_windows(

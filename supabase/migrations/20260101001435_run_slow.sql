@@ -123,14 +123,24 @@ begin
         tocsin_internal.targets_of(p_settings), p_now)
     ),
     matched as (
-      select s.setting_id, b.at,
-        case s.per when 'workflow' then b.source_id else '' end as source_id,
-        case s.per when 'all' then '' else b.project_id end as project_id,
-        case s.per when 'workflow' then b.workflow_id else '' end as workflow_id,
-        b.bin, sum(b.run_count) as run_count
-      from setting s join binned b on b.span = s.span
-        and (s.project_id is null or b.project_id = s.project_id)
-        and (s.workflow_id is null or b.workflow_id = s.workflow_id)
+      select (p.s).setting_id, (p.b).at,
+        case (p.s).per when 'workflow' then (p.b).source_id else '' end as source_id,
+        case (p.s).per when 'all' then '' else (p.b).project_id end as project_id,
+        case (p.s).per when 'workflow' then (p.b).workflow_id else '' end as workflow_id,
+        (p.b).bin, sum((p.b).run_count) as run_count
+      from (
+        -- in branches that each join by equal keys
+        select s as s, b as b from setting s join binned b on b.span = s.span
+        where s.project_id is null
+        union all
+        select s, b from setting s
+        join binned b on b.span = s.span and b.project_id = s.project_id
+        where s.workflow_id is null
+        union all
+        select s, b from setting s
+        join binned b on b.span = s.span and b.project_id = s.project_id
+          and b.workflow_id = s.workflow_id
+      ) as p
       group by 1, 2, 3, 4, 5, 6
     ),
     cumulated as (
