@@ -11,10 +11,14 @@
 --   tocsin_internal.does_cron_log()  reads cron.log_run, which members may not examine
 
 create function tocsin_internal.has_columns(p_table text, p_columns text[]) returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select count(*) = cardinality(p_columns) from pg_catalog.pg_attribute
-  where attrelid = to_regclass(p_table) and attname = any (p_columns) and not attisdropped
+begin
+  -- planned once for a beat, which asks of four tables
+  return (
+    select count(*) = cardinality(p_columns) from pg_catalog.pg_attribute
+    where attrelid = to_regclass(p_table) and attname = any (p_columns) and not attisdropped);
+end
 $$;
 
 comment on function tocsin_internal.has_columns(text, text[]) is
