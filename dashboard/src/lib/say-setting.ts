@@ -23,10 +23,12 @@ export function levelOf(
   return project_id === "" ? name : `${name} of ${project}`;
 }
 
-const beyond: Record<string, string> = {
-  success_rate: "under",
-  failure_count: "at least",
-};
+/** How a kind says what its limit is: "Fires when at least so many failed". */
+function beyond(kind: Pick<AlertKind, "parameters">): string {
+  const limit = kind.parameters.find(({ name }) => name === "threshold")?.description ?? "";
+  if (limit.includes("under")) return "under";
+  return /at least|when so many/.test(limit) ? "at least" : "over";
+}
 
 /** "over 10 %, within 15 minutes, for 2 minutes". */
 export function saySetting(
@@ -34,13 +36,13 @@ export function saySetting(
     Draft,
     "kind" | "parameters" | "for_duration" | "throttle_limit" | "throttle_window"
   >,
-  kind: Pick<AlertKind, "family" | "unit">,
+  kind: Pick<AlertKind, "family" | "unit" | "parameters">,
 ): string {
   const given = setting.parameters;
   const parts: string[] = [];
   const threshold = given["threshold"];
   if (typeof threshold === "number") {
-    parts.push(`${beyond[setting.kind] ?? "over"} ${withUnit(threshold, kind.unit)}`);
+    parts.push(`${beyond(kind)} ${withUnit(threshold, kind.unit)}`);
   }
   if (typeof given["objective"] === "number") parts.push(`objective ${given["objective"]} %`);
   if (typeof given["percentile"] === "number") parts.push(`percentile ${given["percentile"]}`);
