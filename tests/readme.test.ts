@@ -61,7 +61,7 @@ test(
       );
       await waitFor(
         async () => (JSON.stringify(await messages(inbox)).includes("[Tocsin]") ? true : undefined),
-        60_000,
+        180_000, // fifteen seconds where nothing else is running
         () => output,
       );
       assert.match(output, /^ {2}Webhooks +http:/m);
