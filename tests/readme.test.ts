@@ -61,7 +61,7 @@ test(
       );
       await waitFor(
         async () => (JSON.stringify(await messages(inbox)).includes("[Tocsin]") ? true : undefined),
-        180_000, // fifteen seconds where nothing else is running
+        300_000, // fifteen seconds where nothing else is running
         () => output,
       );
       assert.match(output, /^ {2}Webhooks +http:/m);
