@@ -158,7 +158,7 @@ begin
       w.a_run * exp(0.5 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())) as seconds
     from demo_workflow w
     cross join generate_series(date_trunc('hour', now()) - interval '30 days',
-      date_trunc('hour', now()) - interval '1 hour', interval '1 hour') as hour
+      date_trunc('hour', now()), interval '1 hour') as hour
     cross join lateral (
       select (0.3 + 0.7 * greatest(0, sin(pi() * (extract(hour from hour) - 5) / 15)))
         * case when extract(isodow from hour) > 5 then 0.45 else 1 end as business
@@ -169,7 +169,9 @@ begin
     -- a time for each: it depends on n
     cross join lateral (select hour + (random() + 0 * n) * interval '1 hour' as started_at) as at
   ) as r (id, project_id, slug, runs_an_hour, usual_share, a_run, started_at, luck, failure_share,
-    seconds);
+    seconds)
+  -- what was told of the last of them is over before the first live one
+  where r.started_at + make_interval(secs => r.seconds) < now() - interval '20 minutes';
 
   insert into public.workflow_events (run_id, ts, type, payload)
   select r.id, r.finished_at, 'step_failed', jsonb_build_object('node', e.node, 'attempt', 5,
@@ -333,7 +335,8 @@ begin
   select s.setting_id, v_begins from tocsin.alert_settings s
   join tocsin.alert_kinds k on k.kind = s.kind where k.family = 'measure' and s.is_enabled;
   perform pg_temp.live_through(v_begins, v_ends, interval '1 minute', true);
-  perform pg_temp.live_through(v_ends, now(), interval '1 hour', false);
+  perform pg_temp.live_through(v_ends, now() - interval '18 minutes', interval '1 hour', false);
+  perform pg_temp.live_through(now() - interval '18 minutes', now(), interval '6 minutes', false);
   -- since then all was well: the heart goes on from here
   update tocsin_internal.evaluated_settings set evaluated_until = date_trunc('minute', now());
 end
