@@ -278,6 +278,32 @@ $$;
 comment on function tocsin_internal.refuse_all_but_operators() is
   'Raises TC094 when the caller is neither an operator, nor the service or the owner.';
 
+create function tocsin_internal.refuse_strange_dead_letter_queues() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  -- who handles a queue's dead letters may delete what lies there: no operator names the host's
+  -- other queues so
+  -- (of an insert, old is null)
+  if new.dead_letter_queue is distinct from old.dead_letter_queue
+    and not tocsin_internal.is_trusted()
+  then
+    raise exception 'Which queue holds the dead letters of "%" is for the owner of the database',
+      new.queue_name using errcode = 'TC094',
+        hint = format('In Studio''s SQL editor: select tocsin.watch_queue(%L, p_options => '
+          '''{"dead_letter_queue": "…"}'')', new.queue_name);
+  end if;
+  return new;
+end
+$$;
+
+comment on function tocsin_internal.refuse_strange_dead_letter_queues() is
+  'Trigger of tocsin.queues: only the owner and the service name dead-letter queues. Raises TC094.';
+
+create trigger queues_dead_letter_queue before insert or update of dead_letter_queue
+  on tocsin.queues for each row
+  execute function tocsin_internal.refuse_strange_dead_letter_queues();
+
 -- Privileges --------------------------------------------------------------------------------------
 
 alter table tocsin.queues enable row level security;

@@ -257,6 +257,13 @@ declare
   v_new bigint;
   v_count bigint := 0;
 begin
+  if p_action = 'replayed' and exists (select from tocsin.queues q where q.kind = 'pgmq'
+    and q.dead_letter_queue = v_queue.dead_letter_queue and q.queue_name <> v_queue.queue_name)
+  then
+    raise exception 'Other queues than "%" have their dead letters in "%" too', p_queue_name,
+      v_queue.dead_letter_queue using errcode = 'TC096', hint = 'Nobody can tell whose each is. '
+        'Give each queue a dead-letter queue of its own, or send it again with pgmq.send().';
+  end if;
   -- what dynamic SQL returns, for supabase db lint
   perform 'PRAGMA:TYPE:v_letter (msg_id bigint, message jsonb, headers jsonb)';
   for v_letter in execute format('select msg_id, message, %s as headers from pgmq.%I '
